@@ -1,0 +1,145 @@
+/* base: what every room needs and libc alone can give: limits, the error sentence, assertions,
+ * the list of drop reasons, deterministic random numbers and a log-linear histogram.
+ * Knows no DPDK, no clock, no files. Any thread may call anything here on its own data. */
+#ifndef VX_BASE_H
+#define VX_BASE_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    VX_CACHE_LINE_BYTES = 64,
+    VX_BURST_MAX = 64,           /* packets an io lcore takes from its queue at once */
+    VX_SHARDS_MAX = 256,
+    VX_IO_LCORES_MAX = 16,
+    VX_SHARD_LCORES_MAX = 32,
+    VX_PLAYERS_MAX = 1 << 21,    /* plain-transport player ids are below this */
+    VX_NAME_BYTES = 64,
+    VX_PATH_BYTES = 256,
+};
+
+#define VX_ALIGNED __attribute__((aligned(VX_CACHE_LINE_BYTES)))
+#define VX_LIKELY(x) __builtin_expect(!!(x), 1)
+#define VX_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* A sentence for people: names the key, the value and what was expected. */
+struct vx_error {
+    char text[384];
+};
+
+/* Writes the sentence into error (may be NULL) and returns code, so that a failing function can
+ * `return vx_error_set(error, -EINVAL, "...")`. */
+int vx_error_set(struct vx_error *error, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Always on, in production too. For what must hold; never for input. */
+#define VX_ASSERT(condition)                                                                       \
+    do {                                                                                           \
+        if (VX_UNLIKELY(!(condition)))                                                             \
+            vx_assert_failed(#condition, __FILE__, __LINE__);                                      \
+    } while (0)
+/* Only where measured too dear for production: tests and simulator define VX_SLOW_ASSERTS. */
+#ifdef VX_SLOW_ASSERTS
+#define VX_ASSERT_SLOW(condition) VX_ASSERT(condition)
+#else
+#define VX_ASSERT_SLOW(condition) ((void)0)
+#endif
+_Noreturn void vx_assert_failed(const char *condition, const char *file, int line);
+
+/* Why a packet went no further. One list: enum, counter, metric and docs row come from it. */
+#define VX_DROP_REASONS(X)                                                                         \
+    X(NONE, "none", "accepted")                                                                    \
+    X(SHORT_ETHERNET, "short_ethernet", "frame shorter than its Ethernet or VLAN header")          \
+    X(SEGMENTED, "segmented", "frame is spread over several buffers")                              \
+    X(OTHER_ETHERTYPE, "other_ethertype", "neither IPv4 nor IPv6 nor ARP")                         \
+    X(SHORT_IP, "short_ip", "frame shorter than its IP header or total length")                    \
+    X(BAD_IP_HEADER, "bad_ip_header", "IP version, header length or total length contradicts")     \
+    X(BAD_IP_CHECKSUM, "bad_ip_checksum", "IPv4 header checksum does not match")                   \
+    X(FRAGMENT, "fragment", "a fragment of an IP packet")                                          \
+    X(IP6_EXTENSION, "ip6_extension", "IPv6 extension header")                                     \
+    X(OTHER_PROTOCOL, "other_protocol", "neither UDP nor anything we answer")                      \
+    X(SHORT_UDP, "short_udp", "packet shorter than its UDP header or length")                      \
+    X(BAD_UDP_LENGTH, "bad_udp_length", "UDP length contradicts the IP length")                    \
+    X(BAD_UDP_CHECKSUM, "bad_udp_checksum", "UDP checksum does not match, or is absent on IPv6")   \
+    X(NOT_OUR_ADDRESS, "not_our_address", "destination address is not ours")                       \
+    X(WRONG_PORT, "wrong_port", "UDP port is not the game's")                                      \
+    X(BAD_SOURCE, "bad_source", "source address is multicast, broadcast or unspecified")           \
+    X(SHORT_HEADER, "short_header", "payload shorter than the session header")                     \
+    X(BAD_MAGIC, "bad_magic", "payload does not begin with the magic and version")                 \
+    X(BAD_COUNT, "bad_count", "payload length contradicts its action count")                       \
+    X(BAD_PLAYER, "bad_player", "player id is not below the configured number of players")         \
+    X(BAD_ACTION, "bad_action", "an action type that does not exist")                              \
+    X(CONTROL_ANSWERED, "control_answered", "ARP, ICMP echo or neighbour solicitation, answered")  \
+    X(CONTROL_IGNORED, "control_ignored", "ARP, ICMP or ICMPv6 that asks nothing of us")
+
+enum vx_drop {
+#define VX_DROP_ENUM(name, text, sentence) VX_DROP_##name,
+    VX_DROP_REASONS(VX_DROP_ENUM)
+#undef VX_DROP_ENUM
+        VX_DROP_COUNT
+};
+const char *vx_drop_name(enum vx_drop reason);
+const char *vx_drop_sentence(enum vx_drop reason);
+
+/* splitmix64 (Steele, Lea, Flood 2014): one step, also used as a mixing function. */
+static inline uint64_t vx_mix64(uint64_t x)
+{
+    x += 0x9e3779b97f4a7c15u;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+/* A seeded stream of random numbers: the state is a counter run through vx_mix64. */
+struct vx_rng {
+    uint64_t state;
+};
+static inline uint64_t vx_rng_next(struct vx_rng *rng)
+{
+    uint64_t value = vx_mix64(rng->state);
+    rng->state += 0x9e3779b97f4a7c15u;
+    return value;
+}
+/* Uniform in [0, bound), bound > 0 (Lemire's multiply-shift; the bias is under 2^-32). */
+static inline uint32_t vx_rng_below(struct vx_rng *rng, uint32_t bound)
+{
+    return (uint32_t)(((vx_rng_next(rng) >> 32) * bound) >> 32);
+}
+/* Exponential with mean 1, for Poisson arrivals. */
+double vx_rng_exponential(struct vx_rng *rng);
+
+/* Log-linear histogram: 64 linear steps in each power of two, relative error at most 1/128.
+ * Fixed memory, one writer, readers may be late, mergeable by addition. */
+enum { VX_HIST_STEP_BITS = 6, VX_HIST_OCTAVES = 36, VX_HIST_SLOTS = VX_HIST_OCTAVES << VX_HIST_STEP_BITS };
+struct vx_hist {
+    uint64_t count;
+    uint64_t max;
+    uint64_t slots[VX_HIST_SLOTS];
+};
+static inline uint32_t vx_hist_slot(uint64_t value)
+{
+    if (value < (1u << VX_HIST_STEP_BITS))
+        return (uint32_t)value;
+    uint32_t shift = 63u - (uint32_t)__builtin_clzll(value) - VX_HIST_STEP_BITS;
+    uint32_t slot = ((shift + 1) << VX_HIST_STEP_BITS) + (uint32_t)((value >> shift) & ((1u << VX_HIST_STEP_BITS) - 1));
+    return slot < VX_HIST_SLOTS ? slot : VX_HIST_SLOTS - 1;
+}
+static inline void vx_hist_add(struct vx_hist *hist, uint64_t value)
+{
+    hist->count++;
+    if (value > hist->max)
+        hist->max = value;
+    hist->slots[vx_hist_slot(value)]++;
+}
+/* The value below which `quantile` (0 to 1) of the entries lie; 0 when empty. */
+uint64_t vx_hist_quantile(const struct vx_hist *hist, double quantile);
+void vx_hist_merge(struct vx_hist *into, const struct vx_hist *from);
+
+/* Single-writer counters that other threads read: relaxed is enough, no line is shared by writers. */
+static inline uint64_t vx_counter_read(const uint64_t *counter)
+{
+    return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+#endif

@@ -1,0 +1,86 @@
+/* lcore: what the polling cores do. vx_io_step() and vx_shard_lcore_step() make one pass and return the
+ * work done; the loop around them, its clock and its idle policy are in app/. Each struct belongs to
+ * one lcore; what two lcores share is a ring or a single-writer counter.
+ *
+ *  NIC queue ─▶ vx_io_step ─▶ action ring [io][shard] (SPSC, 64 B) ─▶ vx_shard_lcore_step
+ *      ▲            ▲                                                     │     │      │
+ *      └── tx ◀─────┴──────── reply ring [shard lcore][io] (SPSC, 48 B) ◀─┘   jobs   grants */
+#ifndef VX_LCORE_H
+#define VX_LCORE_H
+
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include "vx_base.h"
+#include "vx_formula.h"
+#include "vx_session.h"
+#include "vx_shard.h"
+#include "vx_wire.h"
+
+/* io: rw, control: ro. packets_in = Σ drops[] (drops[NONE] are the accepted).
+ * actions_in = actions_queued + Σ actions_shed[]. */
+struct vx_io_counters {
+    uint64_t packets_in, bytes_in, packets_out, bytes_out;
+    uint64_t drops[VX_DROP_COUNT];
+    uint64_t actions_in, actions_queued, actions_shed[VX_SHED_CLASSES];
+    uint64_t busy_answers;     /* BUSY sent for shed actions (bounded rate) */
+    uint64_t replies_in;       /* taken from reply rings */
+    uint64_t replies_out;      /* results that left in packets */
+    uint64_t replies_dropped;  /* no mbuf, or the tx queue stayed full */
+    uint64_t tx_full, paced;   /* bursts cut short by the device, by the allowance */
+    uint64_t passes, passes_busy, busy_cycles;
+};
+struct vx_io_config {
+    uint16_t port, queue;
+    uint32_t index;            /* this io lcore, 0.. */
+    struct rte_mempool *pool;
+    struct vx_frame_filter filter;
+    bool answers_control;      /* owned port */
+    bool rx_checksums;         /* the port verifies: trust mbuf flags */
+    uint32_t players, shards;
+    uint64_t window_cycles;    /* coalescing window */
+    uint64_t cycles_per_s;
+    uint64_t packets_per_s;    /* transmit allowance, 0: none */
+    uint32_t busy_per_s;
+    struct rte_ring **actions; /* [shard]: single producer, single consumer, struct vx_event */
+    struct rte_ring **replies; /* [reply_rings] */
+    uint32_t reply_rings;
+    int numa;
+};
+struct vx_io;
+/* Start-up. Memory from DPDK on config->numa. */
+int vx_io_create(const struct vx_io_config *config, struct vx_io **io, struct vx_error *error);
+/* One pass: rx burst, parse, open, decode to rings. now: TSC. Returns packets taken. */
+uint32_t vx_io_receive(struct vx_io *io, uint64_t now);
+/* One pass: drain replies, coalesce, seal, transmit what is due. Returns replies + packets handled. */
+uint32_t vx_io_send(struct vx_io *io, uint64_t now);
+const struct vx_io_counters *vx_io_counters(const struct vx_io *io);
+/* Time from rx_burst's return to the tx_burst call, in cycles: packets with an urgent answer; the others. */
+const struct vx_hist *vx_io_residence(const struct vx_io *io, bool urgent);
+
+struct vx_shard_lcore_config {
+    uint32_t index;               /* this shard lcore: formula lane, ledger lane */
+    uint32_t shard_first, shard_count, shard_step; /* shards first, first+step, … */
+    uint32_t io_count;
+    struct rte_ring ***actions;   /* [io][shard] */
+    struct rte_ring **replies;    /* [io]: this lcore's reply ring to that io lcore */
+    struct vx_formula *formula;   /* NULL in tests without */
+    struct rte_ring *grants, *acks; /* NULL in tests without */
+    struct vx_shard_config shard; /* .shard is set per shard */
+    uint32_t arena_mib;
+    int numa;
+};
+struct vx_shard_lcore_counters {
+    uint64_t events, jobs, grants, replies, replies_dropped, passes, passes_busy, busy_cycles;
+};
+struct vx_shard_lcore;
+/* Must run on the lcore that will step it: mimalloc heaps belong to their thread. */
+int vx_shard_lcore_create(const struct vx_shard_lcore_config *config, struct vx_shard_lcore **lcore, struct vx_error *error);
+uint32_t vx_shard_lcore_step(struct vx_shard_lcore *lcore, uint64_t now_us);
+void vx_shard_lcore_drain(struct vx_shard_lcore *lcore); /* tells every shard: no new games */
+struct vx_shard *vx_shard_lcore_shard(const struct vx_shard_lcore *lcore, uint32_t index);
+const struct vx_shard_lcore_counters *vx_shard_lcore_counters(const struct vx_shard_lcore *lcore);
+/* Work still under way: events, jobs and grants that have not come back. */
+uint64_t vx_shard_lcore_pending(const struct vx_shard_lcore *lcore);
+
+#endif

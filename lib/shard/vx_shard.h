@@ -1,0 +1,151 @@
+/* shard: one deterministic matchmaking state machine. vx_shard_step() takes the time, a batch of
+ * events, and writes replies, formula jobs and ledger grants. No I/O, no clock, no lock, no
+ * allocation after creation; randomness only from the shard's seed. Same inputs, same outputs.
+ * One thread at a time may use a shard. */
+#ifndef VX_SHARD_H
+#define VX_SHARD_H
+
+#include "vx_base.h"
+#include "vx_wire.h"
+
+enum vx_event_kind {
+    VX_EVENT_ACTION = 1, /* a player's action */
+    VX_EVENT_JOB_DONE,   /* a formula's answer: number = job id, out[], c = formula version */
+    VX_EVENT_GRANT_DONE, /* the ledger has committed: number = chest number (receipt's low half) */
+    VX_EVENT_DRAIN,      /* no new games from now on */
+};
+struct vx_event {
+    uint8_t kind;
+    uint8_t type; /* enum vx_action */
+    uint8_t arg8;
+    uint8_t io;   /* io lcore that holds the session */
+    uint16_t arg16;
+    uint16_t shard;
+    uint32_t session; /* the io lcore's name for the player, returned in replies */
+    uint32_t player;  /* player id */
+    uint32_t slot;    /* the player's slot in this shard: below players_max */
+    uint32_t number;  /* action number, job id or chest number */
+    uint32_t seen;    /* highest result number that the player has received in order */
+    uint32_t a, b, c;
+    uint64_t received_cycles; /* TSC at rx_burst's return; carried, never read */
+    float out[4];     /* JOB_DONE */
+};
+static_assert(sizeof(struct vx_event) == 64, "one event, one cache line");
+
+enum { VX_REPLY_URGENT = 1 }; /* leaves at the end of this pass; others wait for the window */
+struct vx_reply {
+    uint8_t type; /* enum vx_result */
+    uint8_t code;
+    uint8_t flags;
+    uint8_t io;
+    uint16_t arg16;
+    uint16_t shard;
+    uint32_t session;
+    uint32_t player;
+    uint32_t action_number;
+    uint32_t result_number;
+    uint32_t a, b, c;
+    uint32_t reserved;
+    uint64_t received_cycles; /* of the action answered; 0 for notices and repeats */
+};
+static_assert(sizeof(struct vx_reply) == 48, "reply ring element");
+
+enum vx_formula_kind { VX_FORMULA_BATTLE, VX_FORMULA_LOOT, VX_FORMULA_PAIRING, VX_FORMULA_KINDS };
+enum { VX_JOB_INPUTS = 6, VX_JOB_OUTPUTS = 4 };
+/* Inputs by kind (outputs in `out`):
+ * battle:  attacker rating, target rating, distance m, weapon 0..3, target health, attacker streak -> damage, critical (0|1)
+ * loot:    player rating, chest tier 0..3, chests left, hunt elapsed s, players in hunt, 0       -> item 1..65535, amount 1..
+ * pairing: wait s, 0…                                                                             -> rating window */
+struct vx_job {
+    uint8_t formula; /* enum vx_formula_kind */
+    uint8_t reserved[3];
+    uint32_t id;     /* the shard's own: comes back in VX_EVENT_JOB_DONE.number */
+    uint64_t seed;   /* below 2^52, so that a double carries it */
+    float in[VX_JOB_INPUTS];
+    uint16_t shard;
+    uint16_t reserved2;
+    uint32_t reserved3[5];
+};
+static_assert(sizeof(struct vx_job) == 64, "job");
+
+struct vx_grant {
+    uint32_t shard, epoch, chest; /* the ledger's primary key */
+    uint32_t player;
+    uint32_t match;
+    uint32_t item, amount;
+    uint32_t slot;
+    uint64_t receipt; /* shard << 52 | (epoch & 0xfffff) << 32 | chest */
+    uint64_t granted_us;
+    uint64_t reserved[2];
+};
+static_assert(sizeof(struct vx_grant) == 64, "grant");
+
+/* Caller-owned arrays; a step stops before an event whose outputs might not fit
+ * (VX_STEP_REPLIES_MAX, _JOBS_MAX, _GRANTS_MAX per event or timer). */
+enum { VX_STEP_REPLIES_MAX = 24, VX_STEP_JOBS_MAX = 20, VX_STEP_GRANTS_MAX = 2 };
+struct vx_shard_out {
+    struct vx_reply *replies;
+    struct vx_job *jobs;
+    struct vx_grant *grants;
+    uint32_t reply_count, reply_max;
+    uint32_t job_count, job_max;
+    uint32_t grant_count, grant_max;
+};
+
+struct vx_shard_config {
+    uint32_t shard;       /* 0.. */
+    uint32_t epoch;       /* boot epoch, from the ledger */
+    uint32_t players_max; /* slots */
+    uint32_t hunts_max;
+    uint64_t seed;
+    uint32_t proposal_ms;   /* time to accept */
+    uint32_t search_ms_max; /* ticket expiry */
+    uint32_t hunt_ms;       /* length of a hunt */
+    uint32_t idle_ms;       /* silence after which a player is offline */
+    uint32_t repeat_ms;     /* first repeat of an unacknowledged result; doubles */
+    uint32_t repeats_max;   /* then the player is gone */
+    uint32_t job_ms_max;    /* formula deadline */
+    uint32_t speed_cm_s;    /* MOVE limit */
+    uint32_t chest_range_cm;
+    uint32_t strike_range_cm;
+    uint32_t chests;        /* in a hunt, up to 8 */
+    void *(*allocate)(void *context, size_t bytes, size_t alignment); /* only called by create; NULL means no room */
+    void *allocate_context;
+};
+
+/* One writer (the shard's lcore); others read relaxed. Every row is exported by name. */
+#define VX_SHARD_COUNTERS(X)                                                                       \
+    X(actions_in) X(actions_answered) X(actions_refused) X(actions_repeated) X(actions_busy) X(actions_dropped_gone) \
+    X(jobs_sent) X(jobs_answered) X(jobs_late) X(jobs_timed_out)                                   \
+    X(grants_sent) X(grants_done) X(grants_repeated)                                               \
+    X(results_repeated) X(results_overflow) X(players_gone)                                        \
+    X(tickets_in) X(tickets_matched) X(tickets_cancelled) X(tickets_timed_out) X(tickets_gone)     \
+    X(matches_proposed) X(matches_started) X(matches_settled) X(matches_abandoned) X(matches_declined) \
+    X(chests_claimed) X(strikes) X(moves) X(moves_too_fast)
+struct vx_shard_counters {
+#define VX_SHARD_COUNTER_FIELD(name) uint64_t name;
+    VX_SHARD_COUNTERS(VX_SHARD_COUNTER_FIELD)
+#undef VX_SHARD_COUNTER_FIELD
+    /* Gauges. actions_in = answered + refused + repeated + busy + dropped_gone + actions_pending, always. */
+    uint64_t actions_pending; /* STRIKE and SUMMON whose job is under way */
+    uint64_t players_online, players_searching, players_proposed, players_hunting, players_settling;
+    uint64_t hunts_live, grants_pending, jobs_pending;
+};
+
+struct vx_shard;
+/* Returns 0, or -ENOMEM when allocate gave nothing, -EINVAL for a setting out of range. */
+int vx_shard_create(const struct vx_shard_config *config, struct vx_shard **shard, struct vx_error *error);
+/* Runs the timers that are due at now_us (never goes back), then the events in order. Returns how many
+ * events were taken: fewer than count when `out` has filled up. received: order within arrays is kept. */
+uint32_t vx_shard_step(struct vx_shard *shard, uint64_t now_us, const struct vx_event *events, uint32_t count, struct vx_shard_out *out);
+/* Prefetches what the event will touch. Cheap; call a few events ahead. */
+void vx_shard_prefetch(const struct vx_shard *shard, const struct vx_event *event);
+const struct vx_shard_counters *vx_shard_counters(const struct vx_shard *shard);
+/* Bytes that create takes from allocate with this configuration. */
+size_t vx_shard_bytes(const struct vx_shard_config *config);
+/* Checks every invariant that can be seen from inside by a full walk; for tests and the simulator. */
+void vx_shard_check(const struct vx_shard *shard);
+/* Prints the player's and the match's state tables as Markdown into buffer; returns its length. */
+size_t vx_shard_tables_markdown(char *buffer, size_t bytes);
+
+#endif
