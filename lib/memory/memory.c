@@ -1,0 +1,89 @@
+/* Arenas for shards, and the resident figure that reports show. Start-up and control threads. */
+#include "vx_memory.h"
+
+#include <errno.h>
+#include <mimalloc.h>
+#include <numaif.h>
+#include <rte_errno.h>
+#include <rte_memory.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum {
+    ARENA_MIB_UNIT = 32,        /* MI_SEGMENT_SIZE of mimalloc 2.0: the smallest arena it takes */
+    ARENA_ALIGN = 32 << 20,
+    EXTERNAL_PAGE_BYTES = 2 << 20, /* granularity of DPDK's book-keeping only */
+};
+
+struct vx_arenas {
+    uint8_t *base;
+    size_t arena_bytes;
+    uint32_t count;
+    mi_heap_t *heaps[VX_SHARDS_MAX];
+};
+
+static struct vx_arenas *reserve(uint32_t count, size_t arena_bytes, int numa, struct vx_error *error)
+{
+    static struct vx_arenas arenas; /* one appliance a process */
+    size_t bytes = (size_t)count * arena_bytes;
+    uint8_t *raw = mmap(NULL, bytes + ARENA_ALIGN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (raw == MAP_FAILED) {
+        (void)vx_error_set(error, -ENOMEM, "memory: cannot reserve %zu MiB of address space for %u shards", bytes >> 20, count);
+        return NULL;
+    }
+    arenas.base = (uint8_t *)(((uintptr_t)raw + ARENA_ALIGN - 1) & ~(uintptr_t)(ARENA_ALIGN - 1));
+    arenas.arena_bytes = arena_bytes;
+    arenas.count = count;
+    if (numa > 0) {
+        unsigned long mask = 1ul << numa;
+        (void)mbind(arenas.base, bytes, MPOL_PREFERRED, &mask, sizeof(mask) * 8, 0); /* a preference: kernels without NUMA refuse it */
+    }
+    return &arenas;
+}
+
+int vx_arenas_create(uint32_t count, uint32_t mib, int numa, struct vx_arenas **arenas, struct vx_error *error)
+{
+    if (count == 0 || count > VX_SHARDS_MAX)
+        return vx_error_set(error, -EINVAL, "memory: %u arenas, expected 1 to %d", count, VX_SHARDS_MAX);
+    size_t arena_bytes = ((size_t)(mib + ARENA_MIB_UNIT - 1) / ARENA_MIB_UNIT * ARENA_MIB_UNIT) << 20;
+    struct vx_arenas *made = reserve(count, arena_bytes, numa, error);
+    if (made == NULL)
+        return -ENOMEM;
+    size_t bytes = (size_t)count * arena_bytes;
+    if (rte_extmem_register(made->base, bytes, NULL, (unsigned)(bytes / EXTERNAL_PAGE_BYTES), EXTERNAL_PAGE_BYTES) != 0)
+        return vx_error_set(error, -ENOMEM, "memory: DPDK refuses %zu MiB of external memory: %s", bytes >> 20, rte_strerror(rte_errno));
+    *arenas = made;
+    return 0;
+}
+
+void *vx_arena_heap(struct vx_arenas *arenas, uint32_t index)
+{
+    VX_ASSERT(index < arenas->count);
+    if (arenas->heaps[index] == NULL) {
+        mi_arena_id_t id;
+        if (mi_manage_os_memory_ex(arenas->base + index * arenas->arena_bytes, arenas->arena_bytes, true, false, true, -1, true, &id))
+            arenas->heaps[index] = mi_heap_new_in_arena(id);
+    }
+    return arenas->heaps[index];
+}
+
+void *vx_arena_allocate(void *heap, size_t bytes, size_t alignment)
+{
+    return mi_heap_zalloc_aligned(heap, bytes, alignment);
+}
+
+uint64_t vx_memory_resident_bytes(void)
+{
+    FILE *file = fopen("/proc/self/status", "re");
+    if (file == NULL)
+        return 0;
+    char line[128];
+    uint64_t total = 0;
+    unsigned long kib;
+    while (fgets(line, sizeof(line), file) != NULL)
+        if (sscanf(line, "VmRSS: %lu", &kib) == 1 || sscanf(line, "HugetlbPages: %lu", &kib) == 1)
+            total += (uint64_t)kib << 10;
+    (void)fclose(file);
+    return total;
+}

@@ -1,0 +1,20 @@
+/* memory: one bounded, exclusive mimalloc arena per shard over memory that DPDK knows. Address space is
+ * reserved in mimalloc's unit (32 MiB an arena); pages are taken as the shard's tables touch them, at
+ * start. A full arena says ENOMEM; it never falls through to the process heap. */
+#ifndef VX_MEMORY_H
+#define VX_MEMORY_H
+
+#include "vx_base.h"
+
+struct vx_arenas;
+/* Start-up, after rte_eal_init: address space for count arenas of mib each (rounded up to 32) near numa
+ * (-1: anywhere), registered with DPDK as external memory. */
+int vx_arenas_create(uint32_t count, uint32_t mib, int numa, struct vx_arenas **arenas, struct vx_error *error);
+/* The heap of arena `index`, made on first use. Belongs to the calling thread from then on. NULL: no room. */
+void *vx_arena_heap(struct vx_arenas *arenas, uint32_t index);
+/* From a heap of vx_arena_heap, on its thread; NULL when the arena is full. Zeroed. */
+void *vx_arena_allocate(void *heap, size_t bytes, size_t alignment);
+/* VmRSS and hugetlb pages of this process, in bytes; 0 when /proc cannot be read. Any thread. */
+uint64_t vx_memory_resident_bytes(void);
+
+#endif

@@ -1,0 +1,58 @@
+/* memory: arenas are bounded, apart from each other, and take pages only when touched. */
+#include <rte_eal.h>
+#include <string.h>
+
+#include "vx_memory.h"
+#include "vx_test.h"
+
+static struct vx_arenas *arenas;
+
+static void an_arena_is_bounded(void)
+{
+    void *heap = vx_arena_heap(arenas, 0);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(heap);
+    size_t taken = 0;
+    while (taken < (256u << 20) && vx_arena_allocate(heap, 1 << 20, 64) != NULL)
+        taken += 1 << 20;
+    CU_ASSERT(taken >= 16u << 20);
+    CU_ASSERT(taken <= 32u << 20);
+}
+
+static void a_full_arena_leaves_its_neighbour_alone(void)
+{
+    uint8_t *memory = vx_arena_allocate(vx_arena_heap(arenas, 1), 1000, 64);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(memory);
+    CU_ASSERT_EQUAL((uintptr_t)memory % 64, 0);
+    CU_ASSERT(memory[0] == 0 && memory[999] == 0);
+}
+
+static void reservation_is_not_residence(void)
+{
+    uint64_t before = vx_memory_resident_bytes();
+    CU_ASSERT(before > 0);
+    memset(vx_arena_allocate(vx_arena_heap(arenas, 2), 1 << 20, 64), 1, 1 << 20);
+    CU_ASSERT(vx_memory_resident_bytes() - before < 8u << 20);
+}
+
+static void too_many_arenas_are_refused(void)
+{
+    struct vx_arenas *none;
+    struct vx_error error;
+    CU_ASSERT(vx_arenas_create(0, 32, -1, &none, &error) < 0);
+    CU_ASSERT(vx_arenas_create(VX_SHARDS_MAX + 1, 32, -1, &none, &error) < 0);
+}
+
+int main(void)
+{
+    char *eal[] = { "test", "--no-huge", "--no-pci", "--in-memory", "-m", "64", "--log-level=lib.eal:error", "--no-telemetry" };
+    struct vx_error error;
+    if (rte_eal_init(sizeof(eal) / sizeof(eal[0]), eal) < 0 || vx_arenas_create(3, 32, -1, &arenas, &error) != 0)
+        return 2;
+    static const struct vx_test tests[] = {
+        { "an arena is bounded", an_arena_is_bounded },
+        { "a full arena leaves its neighbour alone", a_full_arena_leaves_its_neighbour_alone },
+        { "reservation is not residence", reservation_is_not_residence },
+        { "too many arenas are refused", too_many_arenas_are_refused },
+    };
+    return vx_test_main("memory", tests, sizeof(tests) / sizeof(tests[0]));
+}
