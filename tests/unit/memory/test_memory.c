@@ -44,7 +44,7 @@ static void too_many_arenas_are_refused(void)
 
 int main(void)
 {
-    char *eal[] = { "test", "--no-huge", "--no-pci", "--in-memory", "-m", "64", "--log-level=lib.eal:error", "--no-telemetry" };
+    char *eal[] = { "test", "--no-huge", "--no-pci", "--no-shconf", "-m", "64", "--log-level=lib.eal:4", "--no-telemetry" };
     struct vx_error error;
     if (rte_eal_init(sizeof(eal) / sizeof(eal[0]), eal) < 0 || vx_arenas_create(3, 32, -1, &arenas, &error) != 0)
         return 2;
