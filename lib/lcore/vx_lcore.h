@@ -30,6 +30,8 @@ struct vx_io_counters {
     uint64_t tx_full, paced;   /* bursts cut short by the device, by the allowance */
     uint64_t passes, passes_busy, busy_cycles;
 };
+struct vx_arenas;
+
 struct vx_io_config {
     uint16_t port, queue;
     uint32_t index;            /* this io lcore, 0.. */
@@ -67,7 +69,7 @@ struct vx_shard_lcore_config {
     struct vx_formula *formula;   /* NULL in tests without */
     struct rte_ring *grants, *acks; /* NULL in tests without */
     struct vx_shard_config shard; /* .shard is set per shard */
-    uint32_t arena_mib;
+    struct vx_arenas *arenas;     /* one per shard of the appliance, by shard number */
     int numa;
 };
 struct vx_shard_lcore_counters {

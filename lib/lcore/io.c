@@ -1,0 +1,60 @@
+/* An io lcore's birth and its readable parts. Start-up and control threads. */
+#include "io_private.h"
+
+#include <errno.h>
+#include <rte_malloc.h>
+
+static void bucket_set(struct io_bucket *bucket, uint64_t per_s, uint64_t cycles_per_s)
+{
+    uint64_t burst = per_s / 10 > VX_BURST_MAX ? per_s / 10 : VX_BURST_MAX;
+    bucket->per_s = per_s;
+    bucket->level_max = burst * cycles_per_s;
+    bucket->level = bucket->level_max;
+}
+
+bool io_bucket_take(struct io_bucket *bucket, uint64_t now, uint64_t cycles_per_s, uint64_t tokens)
+{
+    uint64_t passed = now - bucket->updated;
+    if (passed > cycles_per_s)
+        passed = cycles_per_s; /* the first call, or a long stall: no more than the bucket holds */
+    bucket->updated = now;
+    bucket->level += passed * bucket->per_s;
+    if (bucket->level > bucket->level_max)
+        bucket->level = bucket->level_max;
+    uint64_t price = tokens * cycles_per_s;
+    if (bucket->level < price)
+        return false;
+    bucket->level -= price;
+    return true;
+}
+
+int vx_io_create(const struct vx_io_config *config, struct vx_io **io, struct vx_error *error)
+{
+    struct vx_io *made = rte_zmalloc_socket("vx_io", sizeof(*made), VX_CACHE_LINE_BYTES, config->numa);
+    void *table = rte_zmalloc_socket("vx_sessions", vx_session_table_bytes(config->players), VX_CACHE_LINE_BYTES, config->numa);
+    if (made == NULL || table == NULL) {
+        rte_free(made);
+        rte_free(table);
+        return vx_error_set(error, -ENOMEM, "io lcore %u: no memory for %u sessions (%zu KiB)", config->index, config->players,
+                            vx_session_table_bytes(config->players) >> 10);
+    }
+    made->config = *config;
+    made->filter_checked = config->filter;
+    made->filter_checked.ip_checksum_checked = true;
+    made->filter_checked.udp_checksum_checked = true;
+    made->sessions = vx_session_table_create(table, config->players);
+    bucket_set(&made->allowance, config->packets_per_s, config->cycles_per_s);
+    bucket_set(&made->busy, config->busy_per_s, config->cycles_per_s);
+    *io = made;
+    return 0;
+}
+
+const struct vx_io_counters *vx_io_counters(const struct vx_io *io)
+{
+    return &io->counters;
+}
+
+const struct vx_hist *vx_io_residence(const struct vx_io *io, bool urgent)
+{
+    return &io->residence[urgent];
+}

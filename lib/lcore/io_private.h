@@ -1,0 +1,56 @@
+/* The io lcore's private state, shared by io.c (create), io_receive.c and io_send.c. */
+#ifndef VX_LCORE_IO_PRIVATE_H
+#define VX_LCORE_IO_PRIVATE_H
+
+#include "vx_lcore.h"
+
+enum {
+    IO_OPEN_MAX = 8192,   /* reply packets waiting for their window, a power of two */
+    IO_TX_MAX = 1024,     /* packets sealed and not yet taken by the device, a power of two */
+    IO_HEAD_BYTES = 96,   /* most that Ethernet, VLANs, IPv6 and UDP take */
+};
+
+/* A reply packet under construction. A session's note is 1 + its index here. */
+struct io_open {
+    struct rte_mbuf *mbuf; /* NULL: left before its window ended */
+    uint32_t session;
+    uint16_t head_bytes, payload_bytes;
+    uint64_t deadline;        /* TSC */
+    uint64_t received_cycles; /* of the oldest action answered inside, 0 when none */
+    bool urgent;
+};
+struct io_tx {
+    struct rte_mbuf *mbuf;
+    uint64_t received_cycles;
+    bool urgent;
+};
+struct io_bucket { /* tokens grow with time, up to a tenth of a second's worth */
+    uint64_t per_s, level, level_max; /* in cycles * tokens: no division on the way */
+    uint64_t updated;
+};
+
+struct vx_io {
+    struct vx_io_config config;
+    struct vx_frame_filter filter_checked; /* where the NIC has verified */
+    struct vx_session_table *sessions;
+    struct io_bucket allowance, busy;
+    uint32_t open_head, open_tail; /* open[] is a FIFO: equal windows end in order */
+    uint32_t tx_head, tx_tail;
+    uint32_t urgent_count;
+    uint32_t urgent[IO_OPEN_MAX];
+    struct io_open open[IO_OPEN_MAX];
+    struct io_tx tx[IO_TX_MAX];
+    struct vx_packet packets[VX_BURST_MAX];
+    struct rte_mbuf *mbufs[VX_BURST_MAX];
+    struct vx_io_counters counters VX_ALIGNED;
+    struct vx_hist residence[2] VX_ALIGNED;
+};
+
+/* Takes `tokens` from the bucket when there are as many. */
+bool io_bucket_take(struct io_bucket *bucket, uint64_t now, uint64_t cycles_per_s, uint64_t tokens);
+/* Adds one result to the session's open packet; false when there was no room for it. */
+bool io_answer(struct vx_io *io, const struct vx_reply *reply, uint64_t now);
+/* Puts a finished frame on the way out. */
+void io_transmit(struct vx_io *io, struct rte_mbuf *mbuf, uint64_t received_cycles, bool urgent);
+
+#endif

@@ -1,0 +1,150 @@
+/* io lcore, inwards: rx burst, parse, open, decode into the shards' rings. Data plane: nothing here
+ * allocates, logs or waits. Stages are loops of their own over the burst. */
+#include <rte_ethdev.h>
+#include <rte_prefetch.h>
+#include <rte_ring_elem.h>
+#include <rte_ring_peek_zc.h>
+#include <string.h>
+
+#include "io_private.h"
+
+static const struct vx_frame_filter *filter_for(const struct vx_io *io, const struct rte_mbuf *mbuf)
+{
+    const uint64_t good = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+    return io->config.rx_checksums && (mbuf->ol_flags & good) == good ? &io->filter_checked : &io->config.filter;
+}
+
+static void parse_burst(struct vx_io *io, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct rte_mbuf *mbuf = io->mbufs[i];
+        struct vx_packet *packet = &io->packets[i];
+        if (i + 4 < count)
+            rte_prefetch0(rte_pktmbuf_mtod(io->mbufs[i + 4], void *));
+        packet->data = rte_pktmbuf_mtod(mbuf, uint8_t *);
+        packet->bytes = mbuf->data_len;
+        io->counters.bytes_in += mbuf->pkt_len;
+        packet->drop = mbuf->nb_segs > 1 ? VX_DROP_SEGMENTED
+                                         : (uint8_t)vx_frame_parse(packet->data, packet->bytes, filter_for(io, mbuf), &packet->frame);
+        if (packet->drop == VX_DROP_NONE && packet->frame.kind != VX_FRAME_UDP)
+            packet->drop = VX_DROP_CONTROL_IGNORED;
+    }
+}
+
+/* ARP, echo and neighbour discovery: nobody else answers when the port is ours. */
+static bool answer_control(struct vx_io *io, struct rte_mbuf *mbuf, struct vx_packet *packet)
+{
+    if (packet->drop != VX_DROP_CONTROL_IGNORED || !io->config.answers_control)
+        return false;
+    uint32_t capacity = (uint32_t)mbuf->data_len + rte_pktmbuf_tailroom(mbuf);
+    uint32_t bytes = vx_frame_answer_control(packet->data, packet->bytes, capacity, &io->config.filter, &packet->frame);
+    if (bytes == 0)
+        return false;
+    packet->drop = VX_DROP_CONTROL_ANSWERED;
+    mbuf->data_len = (uint16_t)bytes;
+    mbuf->pkt_len = bytes;
+    io_transmit(io, mbuf, 0, false);
+    return true;
+}
+
+static void event_fill(struct vx_event *event, const struct vx_io *io, const struct vx_packet *packet, uint32_t index, uint32_t shard,
+                       uint32_t slot, uint64_t now)
+{
+    const struct vx_wire_header *header = packet->header;
+    const struct vx_wire_action *action = (const struct vx_wire_action *)(header + 1) + index;
+    event->kind = VX_EVENT_ACTION;
+    event->type = action->type;
+    event->arg8 = action->arg8;
+    event->io = (uint8_t)io->config.index;
+    event->arg16 = action->arg16;
+    event->shard = (uint16_t)shard;
+    event->session = packet->session;
+    event->player = header->player;
+    event->slot = slot;
+    event->number = header->number + index;
+    event->seen = header->seen;
+    event->a = action->a;
+    event->b = action->b;
+    event->c = action->c;
+    event->received_cycles = now;
+}
+
+static void shed(struct vx_io *io, const struct vx_packet *packet, uint32_t index, uint8_t class, uint64_t now)
+{
+    io->counters.actions_shed[class]++;
+    if (!io_bucket_take(&io->busy, now, io->config.cycles_per_s, 1))
+        return;
+    struct vx_reply reply = { .type = VX_RESULT_ERROR, .code = VX_CODE_BUSY, .flags = VX_REPLY_URGENT, .session = packet->session,
+                              .player = packet->header->player, .action_number = packet->header->number + index, .received_cycles = now };
+    if (io_answer(io, &reply, now))
+        io->counters.busy_answers++;
+}
+
+/* A nearly full ring takes class 1 until an eighth is left, class 2 until the end. */
+static void decode_under_pressure(struct vx_io *io, const struct vx_packet *packet, struct rte_ring *ring, uint32_t shard, uint32_t slot, uint64_t now)
+{
+    const struct vx_wire_action *actions = (const struct vx_wire_action *)(packet->header + 1);
+    const uint32_t size = rte_ring_get_capacity(ring);
+    const uint32_t spare_for_class[VX_SHED_CLASSES] = { size / 4, size / 8, 0 };
+    for (uint32_t i = 0; i < packet->header->count; i++) {
+        uint8_t class = vx_action_shed_class(actions[i].type);
+        struct rte_ring_zc_data zone;
+        if (rte_ring_free_count(ring) <= spare_for_class[class] || rte_ring_enqueue_zc_bulk_elem_start(ring, sizeof(struct vx_event), 1, &zone, NULL) == 0) {
+            shed(io, packet, i, class, now);
+            continue;
+        }
+        event_fill(zone.ptr1, io, packet, i, shard, slot, now);
+        rte_ring_enqueue_zc_elem_finish(ring, 1);
+        io->counters.actions_queued++;
+    }
+}
+
+static void decode(struct vx_io *io, const struct vx_packet *packet, uint64_t now)
+{
+    const uint32_t count = packet->header->count;
+    const uint32_t shard = packet->header->player % io->config.shards;
+    const uint32_t slot = packet->header->player / io->config.shards;
+    struct rte_ring *ring = io->config.actions[shard];
+    struct rte_ring_zc_data zone;
+    uint32_t left = 0;
+    io->counters.actions_in += count;
+    if (VX_UNLIKELY(rte_ring_free_count(ring) < rte_ring_get_capacity(ring) / 4 + count)) {
+        decode_under_pressure(io, packet, ring, shard, slot, now);
+        return;
+    }
+    VX_ASSERT(rte_ring_enqueue_zc_bulk_elem_start(ring, sizeof(struct vx_event), count, &zone, &left) == count);
+    struct vx_event *event = zone.ptr1;
+    for (uint32_t i = 0; i < count; i++) {
+        if (i == zone.n1)
+            event = zone.ptr2;
+        event_fill(event++, io, packet, i, shard, slot, now);
+    }
+    rte_ring_enqueue_zc_elem_finish(ring, count);
+    io->counters.actions_queued += count;
+}
+
+uint32_t vx_io_receive(struct vx_io *io, uint64_t now)
+{
+    uint32_t count = rte_eth_rx_burst(io->config.port, io->config.queue, io->mbufs, VX_BURST_MAX);
+    if (count == 0)
+        return 0;
+    for (uint32_t i = 0; i < count && i < 4; i++)
+        rte_prefetch0(rte_pktmbuf_mtod(io->mbufs[i], void *));
+    io->counters.packets_in += count;
+    parse_burst(io, count);
+    vx_session_open(io->sessions, io->packets, count);
+    uint32_t done = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct vx_packet *packet = &io->packets[i];
+        struct rte_mbuf *mbuf = io->mbufs[i];
+        if (VX_LIKELY(packet->drop == VX_DROP_NONE))
+            decode(io, packet, now);
+        else if (answer_control(io, mbuf, packet))
+            mbuf = NULL;
+        io->counters.drops[packet->drop]++;
+        if (mbuf != NULL)
+            io->mbufs[done++] = mbuf;
+    }
+    rte_pktmbuf_free_bulk(io->mbufs, done);
+    return count;
+}
