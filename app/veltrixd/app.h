@@ -1,0 +1,65 @@
+/* veltrixd's own parts, in the order of start-up: arguments, EAL, rings and ports, loops, control. */
+#ifndef VX_APP_H
+#define VX_APP_H
+
+#include <jansson.h>
+
+#include "vx_config.h"
+#include "vx_control.h"
+#include "vx_formula.h"
+#include "vx_lcore.h"
+#include "vx_ledger.h"
+#include "vx_memory.h"
+#include "vx_port.h"
+
+/* One polling lcore. The thread named in the comment writes, the others read. */
+struct app_lcore {
+    const struct vx_config_lcore *config;
+    unsigned id;            /* EAL lcore */
+    struct app *app;
+    struct vx_io *io;       /* NULL: no io role */
+    struct vx_io_config io_config;
+    bool has_shards;
+    struct vx_shard_lcore_config shard_config;
+    struct vx_shard_lcore *shards; /* lcore: created on its own thread */
+    int state;              /* lcore: 0 starting, 1 ready, -1 failed; atomic */
+    struct vx_error error;  /* lcore, before state -1 */
+    uint64_t passes, passes_busy, cycles, busy_cycles; /* lcore: rw */
+    struct vx_hist *gaps;   /* lcore: longest time between two polls in each millisecond, in cycles */
+};
+struct app {
+    struct vx_config config;
+    const char *config_path;
+    const char *install_folder; /* lua/ and the worker's program are found from here */
+    bool no_huge;
+    uint64_t cycles_per_s, started_cycles;
+    struct app_lcore lcores[VX_IO_LCORES_MAX + VX_SHARD_LCORES_MAX];
+    uint32_t lcore_count, io_count, shard_lcore_count;
+    int control_cpu;
+    char devices[VX_PORTS_MAX][VX_NAME_BYTES];
+    uint16_t ports[VX_PORTS_MAX];
+    struct vx_port_caps caps[VX_PORTS_MAX];
+    uint32_t ports_started;
+    struct rte_mempool *pool;
+    struct vx_arenas *arenas;
+    struct rte_ring **actions[VX_IO_LCORES_MAX];               /* [io][shard] */
+    struct rte_ring *replies[VX_SHARD_LCORES_MAX][VX_IO_LCORES_MAX];
+    struct rte_ring *io_replies[VX_IO_LCORES_MAX][VX_SHARD_LCORES_MAX]; /* the same, by io */
+    struct rte_ring *grants[VX_SHARD_LCORES_MAX], *acks[VX_SHARD_LCORES_MAX];
+    struct vx_formula *formula;
+    struct vx_ledger *ledger;
+    uint32_t epoch;
+    struct vx_control *control;
+    int go, stop;           /* control: rw, lcores: ro; atomic */
+};
+
+int app_eal_init(struct app *app, const char *program, struct vx_error *error);
+/* Mempool, arenas, rings, ports, ledger, formulas, io lcores: everything is taken here. */
+int app_setup(struct app *app, struct vx_error *error);
+void app_teardown(struct app *app);
+int app_lcore_main(void *lcore);
+json_t *app_status(void *app, const json_t *request, struct vx_error *error);
+/* True when every action is accounted for; prints what is not. */
+bool app_accounts_balance(const struct app *app, bool print);
+
+#endif

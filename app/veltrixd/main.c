@@ -1,0 +1,168 @@
+/* veltrixd: arguments, start-up in order, the control thread's loop, stop in reverse order.
+ * Exit: 0 stopped cleanly and every account balances, 1 could not start, 2 usage, 3 accounts do not balance. */
+#include <errno.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <rte_eal.h>
+#include <rte_launch.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "app.h"
+
+enum { CONTROL_POLL_MS = 5, DRAIN_MS_MAX = 3000 };
+
+static volatile sig_atomic_t stop_asked;
+
+static void on_signal(int number)
+{
+    (void)number;
+    stop_asked = 1;
+}
+
+static int usage(FILE *to)
+{
+    (void)fprintf(to, "usage: veltrixd --config FILE [--no-huge]   run the appliance\n"
+                      "       veltrixd --check FILE                 check a configuration and do nothing else\n");
+    return to == stdout ? 0 : 2;
+}
+
+/* Where the program itself lies: the worker is beside it. */
+static const char *own_folder(void)
+{
+    static char path[VX_PATH_BYTES];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    if (length <= 0)
+        return ".";
+    path[length] = '\0';
+    return dirname(path);
+}
+
+static int wait_ready(struct app *app, struct vx_error *error)
+{
+    for (uint32_t i = 0; i < app->lcore_count; i++) {
+        int state;
+        while ((state = __atomic_load_n(&app->lcores[i].state, __ATOMIC_ACQUIRE)) == 0)
+            (void)usleep(1000);
+        if (state < 0)
+            return vx_error_set(error, -ENOMEM, "lcore %u: %s", app->lcores[i].id, app->lcores[i].error.text);
+    }
+    return 0;
+}
+
+static int start(struct app *app, const char *program, struct vx_error *error)
+{
+    static const struct vx_control_command commands[] = {
+        { "status", "what lcores, shards, formulas and the ledger are doing", app_status },
+        { NULL, NULL, NULL },
+    };
+    int rc = app_eal_init(app, program, error);
+    if (rc == 0)
+        rc = app_setup(app, error);
+    for (uint32_t i = 0; rc == 0 && i < app->lcore_count; i++)
+        rc = rte_eal_remote_launch(app_lcore_main, &app->lcores[i], app->lcores[i].id);
+    if (rc == 0)
+        rc = wait_ready(app, error);
+    if (rc == 0)
+        rc = vx_control_create(app->config.control.socket, app->config.control.mode, commands, app, &app->control, error);
+    return rc;
+}
+
+static uint64_t pending(const struct app *app)
+{
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < app->lcore_count; i++)
+        if (app->lcores[i].shards != NULL)
+            total += vx_shard_lcore_pending(app->lcores[i].shards);
+    return total;
+}
+
+static void drain(struct app *app)
+{
+    (void)sd_notify(0, "STOPPING=1");
+    for (uint32_t i = 0; i < app->lcore_count; i++)
+        if (app->lcores[i].shards != NULL)
+            vx_shard_lcore_drain(app->lcores[i].shards);
+    for (int ms = 0; ms < DRAIN_MS_MAX && (ms < 20 || pending(app) > 0); ms += CONTROL_POLL_MS) {
+        vx_control_poll(app->control, CONTROL_POLL_MS);
+        vx_formula_supervise(app->formula);
+    }
+}
+
+static void serve(struct app *app)
+{
+    __atomic_store_n(&app->go, 1, __ATOMIC_RELEASE); /* acquired by app_lcore_main */
+    (void)printf("veltrixd: ready, %u shards on %u lcores, %u io lcores, epoch %u%s\n", app->config.shards.count, app->shard_lcore_count, app->io_count,
+                 app->epoch, app->no_huge ? ", no hugepages" : "");
+    (void)fflush(stdout);
+    (void)sd_notify(0, "READY=1");
+    while (!stop_asked) {
+        vx_control_poll(app->control, CONTROL_POLL_MS);
+        vx_formula_supervise(app->formula);
+    }
+    drain(app);
+}
+
+static int run(struct app *app, const char *program)
+{
+    struct vx_error error = { "" };
+    struct sigaction action = { .sa_handler = on_signal };
+    (void)sigaction(SIGTERM, &action, NULL);
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    int rc = start(app, program, &error);
+    if (rc == 0)
+        serve(app);
+    else
+        (void)fprintf(stderr, "veltrixd: %s\n", error.text);
+    __atomic_store_n(&app->stop, 1, __ATOMIC_RELAXED);
+    rte_eal_mp_wait_lcore();
+    bool balanced = rc != 0 || app_accounts_balance(app, true);
+    if (app->control != NULL)
+        vx_control_destroy(app->control);
+    app_teardown(app);
+    return rc != 0 ? 1 : balanced ? 0 : 3;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "config", required_argument, NULL, 'c' }, { "check", required_argument, NULL, 'k' }, { "no-huge", no_argument, NULL, 'n' },
+        { "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
+    };
+    static struct app app;
+    struct vx_error error;
+    bool check = false;
+    for (int option; (option = getopt_long(argc, argv, "c:k:nh", options, NULL)) != -1;) {
+        switch (option) {
+        case 'k':
+            check = true; /* fall through */
+        case 'c':
+            app.config_path = optarg;
+            break;
+        case 'n':
+            app.no_huge = true;
+            break;
+        case 'h':
+            return usage(stdout);
+        default:
+            return usage(stderr);
+        }
+    }
+    if (app.config_path == NULL || optind != argc)
+        return usage(stderr);
+    if (vx_config_load(app.config_path, &app.config, &error) != 0) {
+        (void)fprintf(stderr, "veltrixd: %s\n", error.text);
+        return 1;
+    }
+    if (check) {
+        (void)printf("%s: good\n", app.config_path);
+        return 0;
+    }
+    app.install_folder = own_folder();
+    return run(&app, argv[0]);
+}

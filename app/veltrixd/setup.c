@@ -1,0 +1,164 @@
+/* Start-up between EAL and the loops: everything the appliance will ever hold is taken here. */
+#include <errno.h>
+#include <rte_cycles.h>
+#include <rte_errno.h>
+#include <rte_malloc.h>
+#include <rte_mempool.h>
+#include <rte_ring_elem.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app.h"
+
+enum {
+    REPLY_RING = 8192,
+    GRANT_RING = 4096,
+    MBUF_CACHE = 256,
+    MBUF_DATA_BYTES = RTE_PKTMBUF_HEADROOM + 2048,
+};
+
+static struct rte_ring *ring_create(const char *kind, unsigned a, unsigned b, unsigned element_bytes, unsigned count, struct vx_error *error)
+{
+    char name[RTE_RING_NAMESIZE];
+    (void)snprintf(name, sizeof(name), "%s_%u_%u", kind, a, b);
+    struct rte_ring *ring = rte_ring_create_elem(name, element_bytes, count, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
+    if (ring == NULL)
+        (void)vx_error_set(error, -ENOMEM, "ring %s of %u elements: %s", name, count, rte_strerror(rte_errno));
+    return ring;
+}
+
+static int rings_create(struct app *app, struct vx_error *error)
+{
+    const uint32_t shards = app->config.shards.count;
+    for (uint32_t io = 0; io < app->io_count; io++) {
+        app->actions[io] = rte_calloc("actions", shards, sizeof(struct rte_ring *), 0);
+        if (app->actions[io] == NULL)
+            return vx_error_set(error, -ENOMEM, "no memory for %u ring names", shards);
+        for (uint32_t shard = 0; shard < shards; shard++)
+            if ((app->actions[io][shard] = ring_create("actions", io, shard, sizeof(struct vx_event), app->config.shards.ring_events, error)) == NULL)
+                return -ENOMEM;
+    }
+    for (uint32_t lane = 0; lane < app->shard_lcore_count; lane++) {
+        for (uint32_t io = 0; io < app->io_count; io++) {
+            if ((app->replies[lane][io] = ring_create("replies", lane, io, sizeof(struct vx_reply), REPLY_RING, error)) == NULL)
+                return -ENOMEM;
+            app->io_replies[io][lane] = app->replies[lane][io];
+        }
+        app->grants[lane] = ring_create("grants", lane, 0, sizeof(struct vx_grant), GRANT_RING, error);
+        app->acks[lane] = ring_create("acks", lane, 0, sizeof(struct vx_event), GRANT_RING, error);
+        if (app->grants[lane] == NULL || app->acks[lane] == NULL)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static int ports_start(struct app *app, struct vx_error *error)
+{
+    for (uint32_t i = 0; i < app->config.port_count; i++) {
+        const struct vx_config_port *config = &app->config.ports[i];
+        int rc = vx_port_start(app->devices[i], config->queues, config->descriptors, app->pool, &app->ports[i], &app->caps[i], error);
+        if (rc != 0)
+            return rc;
+        app->ports_started++;
+        if (strcmp(config->kind, "memif") == 0)
+            (void)chmod(config->target, 0660);
+    }
+    return 0;
+}
+
+static int io_start(struct app *app, struct app_lcore *lcore, uint32_t index, struct vx_error *error)
+{
+    const struct vx_config *config = &app->config;
+    const struct vx_config_port *port = &config->ports[lcore->config->port];
+    const struct vx_port_caps *caps = &app->caps[lcore->config->port];
+    struct vx_io_config io = {
+        .port = app->ports[lcore->config->port], .queue = lcore->config->queue, .index = index, .pool = app->pool,
+        .answers_control = port->owned, .rx_checksums = caps->rx_checksums,
+        .players = config->transport.players, .shards = config->shards.count,
+        .window_cycles = app->cycles_per_s / 1000000 * config->transport.window_us, .cycles_per_s = app->cycles_per_s,
+        .packets_per_s = config->transport.packets_per_s, .busy_per_s = config->transport.busy_per_s,
+        .actions = app->actions[index], .replies = app->io_replies[index], .reply_rings = app->shard_lcore_count, .numa = caps->numa,
+    };
+    io.filter.port = config->transport.udp_port;
+    io.filter.address4_count = port->address4_count;
+    io.filter.address6_count = port->address6_count;
+    memcpy(io.filter.address4, port->address4, sizeof(io.filter.address4));
+    memcpy(io.filter.address6, port->address6, sizeof(io.filter.address6));
+    memcpy(io.filter.mac, caps->mac, sizeof(io.filter.mac));
+    return vx_io_create(&io, &lcore->io, error);
+}
+
+static void shards_describe(struct app *app, struct app_lcore *lcore, uint32_t index)
+{
+    const struct vx_config *config = &app->config;
+    uint32_t players = (config->transport.players + config->shards.count - 1) / config->shards.count;
+    lcore->has_shards = true;
+    lcore->shard_config = (struct vx_shard_lcore_config){
+        .index = index, .shard_first = index, .shard_step = app->shard_lcore_count,
+        .shard_count = (config->shards.count - index + app->shard_lcore_count - 1) / app->shard_lcore_count,
+        .io_count = app->io_count, .actions = app->actions, .replies = app->replies[index], .formula = app->formula,
+        .grants = app->grants[index], .acks = app->acks[index], .arenas = app->arenas, .numa = SOCKET_ID_ANY,
+        .shard = { .epoch = app->epoch, .players_max = players, .hunts_max = config->shards.hunts_max ? config->shards.hunts_max : players / 2 + 1,
+                   .seed = config->shards.seed, .proposal_ms = config->shards.proposal_ms, .search_ms_max = config->shards.search_ms,
+                   .hunt_ms = config->shards.hunt_ms, .idle_ms = config->shards.idle_ms, .repeat_ms = config->shards.repeat_ms,
+                   .repeats_max = config->shards.repeats_max, .job_ms_max = config->shards.job_ms, .speed_cm_s = config->shards.speed_cm_s,
+                   .chest_range_cm = config->shards.chest_range_cm, .strike_range_cm = config->shards.strike_range_cm, .chests = config->shards.chests },
+    };
+}
+
+static int control_plane_start(struct app *app, struct vx_error *error)
+{
+    char worker[VX_PATH_BYTES * 2], runtime[VX_PATH_BYTES * 2];
+    (void)snprintf(worker, sizeof(worker), "%s/veltrix-formula-worker", app->install_folder);
+    if (access(worker, X_OK) != 0) /* in a build tree each program has its folder */
+        (void)snprintf(worker, sizeof(worker), "%s/../veltrix-formula-worker/veltrix-formula-worker", app->install_folder);
+    (void)snprintf(runtime, sizeof(runtime), "%s/../runtime", app->config.formulas.folder);
+    struct vx_formula_config formula = { worker, app->config.formulas.folder, runtime, app->shard_lcore_count, app->control_cpu, app->config.formulas.idle_us };
+    int rc = vx_ledger_open(app->config.ledger.path, &app->ledger, &app->epoch, error);
+    if (rc == 0)
+        rc = vx_formula_start(&formula, &app->formula, error);
+    return rc == 0 ? vx_ledger_start(app->ledger, app->grants, app->acks, app->shard_lcore_count, app->control_cpu, error) : rc;
+}
+
+int app_setup(struct app *app, struct vx_error *error)
+{
+    const struct vx_config *config = &app->config;
+    for (uint32_t i = 0; i < app->lcore_count; i++) {
+        app->io_count += (app->lcores[i].config->roles & VX_ROLE_IO) != 0;
+        app->shard_lcore_count += (app->lcores[i].config->roles & VX_ROLE_SHARD) != 0;
+    }
+    app->pool = rte_pktmbuf_pool_create("packets", config->memory.mbufs, MBUF_CACHE, 0, MBUF_DATA_BYTES, SOCKET_ID_ANY);
+    if (app->pool == NULL)
+        return vx_error_set(error, -ENOMEM, "memory.mbufs = %u: no memory for the pool: %s", config->memory.mbufs, rte_strerror(rte_errno));
+    int rc = vx_arenas_create(config->shards.count, config->memory.arena_mib, -1, &app->arenas, error);
+    if (rc == 0)
+        rc = rings_create(app, error);
+    if (rc == 0)
+        rc = ports_start(app, error);
+    if (rc == 0)
+        rc = control_plane_start(app, error);
+    uint32_t io = 0, lane = 0;
+    for (uint32_t i = 0; rc == 0 && i < app->lcore_count; i++) {
+        struct app_lcore *lcore = &app->lcores[i];
+        lcore->gaps = rte_zmalloc("gaps", sizeof(*lcore->gaps), VX_CACHE_LINE_BYTES);
+        if (lcore->gaps == NULL)
+            return vx_error_set(error, -ENOMEM, "no memory for lcore %u's histogram", lcore->id);
+        if (lcore->config->roles & VX_ROLE_SHARD)
+            shards_describe(app, lcore, lane++);
+        if (lcore->config->roles & VX_ROLE_IO)
+            rc = io_start(app, lcore, io++, error);
+    }
+    return rc;
+}
+
+void app_teardown(struct app *app)
+{
+    if (app->ledger != NULL)
+        vx_ledger_close(app->ledger);
+    if (app->formula != NULL)
+        vx_formula_stop(app->formula);
+    for (uint32_t i = 0; i < app->ports_started; i++)
+        vx_port_stop(app->ports[i]);
+}

@@ -1,0 +1,148 @@
+"""The demonstration: veltrixd and veltrix-load as two processes joined by a port, whole games, and at the
+end the books of both sides and the ledger held against each other. Exit 0 only if all of them balance."""
+import argparse
+import json
+import os
+import pathlib
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+APP = ROOT / "build" / "app"
+HUGE_PAGES = 256  # 2 MiB each: packet pools and tables of both processes
+NAMESPACE, VETH, PEER = "veltrix-demo", "vxdemo0", "vxdemo1"
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="tools/demo", description=__doc__)
+    parser.add_argument("--veth", action="store_true", help="over a veth pair with AF_XDP instead of shared memory")
+    parser.add_argument("--seconds", type=int, default=30)
+    parser.add_argument("--players", type=int, default=120000)
+    parser.add_argument("--shards", type=int, default=40)
+    parser.add_argument("--rate", type=int, default=400000, help="actions a second")
+    parser.add_argument("--json", help="write the figures to this file")
+    parser.add_argument("--no-huge", action="store_true")
+    return parser.parse_args()
+
+
+def take_hugepages():
+    """True when there are enough free; tries to get them."""
+    path = pathlib.Path("/proc/sys/vm/nr_hugepages")
+    try:
+        if int(path.read_text()) < HUGE_PAGES:
+            path.write_text(str(HUGE_PAGES))
+        free = [int(line.split()[1]) for line in open("/proc/meminfo") if line.startswith("HugePages_Free")]
+        return bool(free) and free[0] >= HUGE_PAGES // 2
+    except OSError:
+        return False
+
+
+def write_config(folder, options, huge):
+    port = f'{{ kind = "af_xdp", target = "{VETH}", owned = true, addresses = {{ "10.99.0.1" }}, queues = 1, descriptors = 1024 }}' if options.veth \
+        else f'{{ kind = "memif", target = "{folder}/memif.sock", owned = true, addresses = {{ "10.99.0.1" }}, queues = 1, descriptors = 1024 }}'
+    text = f"""return {{
+    lcores = {{ {{ cpu = 0, roles = {{ "io", "shard" }}, port = 1, queue = 0 }}, {{ cpu = {os.cpu_count() - 1}, roles = {{ "control" }} }} }},
+    ports = {{ {port} }},
+    memory = {{ huge = {str(huge).lower()}, mbufs = 16384 }},
+    transport = {{ udp_port = 40000, players = {options.players} }},
+    shards = {{ count = {options.shards} }},
+    formulas = {{ folder = "{ROOT}/lua/formulas" }},
+    ledger = {{ path = "{folder}/ledger.db" }},
+    control = {{ socket = "{folder}/control.sock" }},
+}}
+"""
+    path = folder / "veltrix.lua"
+    path.write_text(text)
+    return path
+
+
+def veth_up():
+    for command in (f"ip link add {VETH} type veth peer name {PEER}", f"ip link set {VETH} up", f"ip link set {PEER} up",
+                    f"ethtool -K {VETH} tx off", f"ethtool -K {PEER} tx off"):
+        subprocess.run(command.split(), check=True, stdout=subprocess.DEVNULL)
+
+
+def veth_down():
+    subprocess.run(["ip", "link", "del", VETH], stderr=subprocess.DEVNULL, check=False)
+
+
+def start_server(config, folder, huge):
+    command = [APP / "veltrixd" / "veltrixd", "--config", config] + ([] if huge else ["--no-huge"])
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    line = server.stdout.readline()
+    if "ready" not in line:
+        server.wait()
+        sys.exit(f"demo: veltrixd did not start (exit {server.returncode})")
+    print(line.strip(), flush=True)
+    return server
+
+
+def status(folder):
+    answer = subprocess.run([APP / "veltrixctl" / "veltrixctl", "--socket", folder / "control.sock", "--json", "status"], capture_output=True, text=True, check=True)
+    reply = json.loads(answer.stdout)
+    return reply.get("result", reply)
+
+
+def play(options, folder, huge):
+    port = ["--af-xdp", PEER] if options.veth else ["--memif", folder / "memif.sock"]
+    command = [APP / "veltrix-load" / "veltrix-load", "--players", options.players, "--rate", options.rate, "--seconds", options.seconds, "--cpu", os.cpu_count() - 1,
+               "--server-ip", "10.99.0.1", "--udp-port", 40000, "--json", folder / "load.json", "--receipts", folder / "receipts", *port] + ([] if huge else ["--no-huge"])
+    code = subprocess.run([str(word) for word in command], check=False).returncode
+    if not (folder / "load.json").exists():
+        sys.exit(f"demo: veltrix-load stopped with exit {code}")
+    return code, json.loads((folder / "load.json").read_text())
+
+
+def ledger_agrees(folder, findings):
+    """Every receipt that a player saw is in the ledger, and the ledger has no other."""
+    seen = {int(line) for line in open(folder / "receipts")}
+    rows = sqlite3.connect(folder / "ledger.db").execute("select receipt from grants").fetchall()
+    kept = {row[0] & (2**64 - 1) for row in rows}
+    if seen - kept:
+        findings.append(f"{len(seen - kept)} receipts seen by players are not in the ledger")
+    if kept - seen:
+        findings.append(f"{len(kept - seen)} receipts in the ledger were never seen by a player")
+    return len(kept)
+
+
+def main():
+    options = arguments()
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="veltrix-demo-"))
+    huge = not options.no_huge and take_hugepages()
+    if not huge:
+        print("demo: no hugepages here, running with --no-huge")
+    if options.veth:
+        veth_down()
+        veth_up()
+    findings = []
+    server = start_server(write_config(folder, options, huge), folder, huge)
+    try:
+        code, load = play(options, folder, huge)
+        now = status(folder)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server_code = server.wait(timeout=30)
+        if options.veth:
+            veth_down()
+    if code != 0:
+        findings.append(f"veltrix-load found something wrong (exit {code})")
+    if server_code != 0:
+        findings.append(f"veltrixd's accounts do not balance (exit {server_code})")
+    load["grants"] = ledger_agrees(folder, findings)
+    load["shards"] = options.shards
+    load["veltrixd_resident_bytes"] = now["resident_bytes"]
+    load["sheds"] = sum(sum(lcore["io"]["actions_shed"]) for lcore in now["lcores"] if "io" in lcore)
+    print(f"veltrixd: {now['resident_bytes'] / 2**20:.0f} MiB resident, {load['sheds']} actions shed, {load['grants']} grants in the ledger")
+    if options.json:
+        pathlib.Path(options.json).write_text(json.dumps(load, indent=1) + "\n")
+    for finding in findings:
+        print("demo: WRONG:", finding)
+    print("demo: every account balances" if not findings else "demo: accounts do not balance")
+    return 0 if not findings else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
