@@ -1,0 +1,157 @@
+/* veltrix-load, bounce: a closed window of the cheapest packets, to find what a path carries. Frames
+ * are formatted beforehand in the order of their visits, so that a packet costs one sequential copy;
+ * only the action number changes, and without UDP checksum nothing else must. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_ethdev.h>
+#include <rte_memcpy.h>
+
+#include "load.h"
+
+enum {
+    BOUNCE_ACTIONS = 2, /* MOVE and PING */
+    BOUNCE_PAYLOAD_BYTES = 16 + BOUNCE_ACTIONS * 16,
+    BOUNCE_FRAME_BYTES = LOAD_FRAME_HEAD_BYTES + BOUNCE_PAYLOAD_BYTES,
+    BOUNCE_BURST = 32,
+    BOUNCE_LOSS_MS = 50, /* silence after which what is outstanding is lost */
+    BOUNCE_DRAIN_MS = 200,
+};
+
+struct bounce_frame {
+    uint8_t bytes[96];
+} VX_ALIGNED;
+static_assert(BOUNCE_FRAME_BYTES <= 96, "the frame fits its template");
+
+struct bounce {
+    struct load *load;
+    struct bounce_frame *frames;
+    uint32_t place;
+    uint64_t written_off; /* actions; may come back later */
+    uint64_t heard_ns;
+};
+
+static int frames_create(struct bounce *bounce)
+{
+    struct load *load = bounce->load;
+    uint32_t players = load->options.players;
+    load->order = load_order_create(players, &load->rng);
+    bounce->frames = aligned_alloc(VX_CACHE_LINE_BYTES, players * sizeof(*bounce->frames));
+    if (load->order == NULL || bounce->frames == NULL)
+        return -ENOMEM;
+    memset(bounce->frames, 0, players * sizeof(*bounce->frames));
+    for (uint32_t i = 0; i < players; i++) {
+        uint8_t *frame = bounce->frames[i].bytes;
+        struct vx_wire_header *header = (struct vx_wire_header *)(frame + LOAD_FRAME_HEAD_BYTES);
+        struct vx_wire_action *actions = (struct vx_wire_action *)(header + 1);
+        load_frame_head(&load->options, load->order[i], BOUNCE_PAYLOAD_BYTES, frame);
+        *header = (struct vx_wire_header){ VX_WIRE_MAGIC_CLIENT, VX_WIRE_VERSION, BOUNCE_ACTIONS, 0, load->order[i], 1, 0 };
+        actions[0].type = VX_ACTION_MOVE;
+        actions[1].type = VX_ACTION_PING;
+    }
+    return 0;
+}
+
+static uint64_t actions_outstanding(const struct bounce *bounce)
+{
+    return bounce->load->stats.actions_sent - bounce->load->stats.actions_answered - bounce->written_off;
+}
+
+/* Both our own header, swapped back by testpmd, and the server's have their count at byte 2: what
+ * comes back is counted in actions, because the server may answer two packets in one. */
+static uint32_t frames_receive(struct bounce *bounce)
+{
+    struct load *load = bounce->load;
+    struct rte_mbuf *mbufs[VX_BURST_MAX];
+    uint32_t count = rte_eth_rx_burst(load->port, 0, mbufs, VX_BURST_MAX);
+    uint64_t actions = 0, wrong = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t *payload = rte_pktmbuf_mtod_offset(mbufs[i], const uint8_t *, LOAD_FRAME_HEAD_BYTES);
+        bool is_ours = mbufs[i]->data_len >= LOAD_FRAME_HEAD_BYTES + sizeof(struct vx_wire_reply_header) &&
+                       (payload[0] == VX_WIRE_MAGIC_SERVER || payload[0] == VX_WIRE_MAGIC_CLIENT) && payload[1] == VX_WIRE_VERSION;
+        actions += is_ours ? payload[2] : 0;
+        wrong += !is_ours;
+    }
+    rte_pktmbuf_free_bulk(mbufs, count);
+    load->stats.packets_received += count - wrong;
+    load->stats.packets_foreign += wrong;
+    uint64_t outstanding = actions_outstanding(bounce);
+    if (VX_UNLIKELY(actions > outstanding)) {
+        uint64_t late = RTE_MIN(actions - outstanding, bounce->written_off);
+        bounce->written_off -= late;
+        load->stats.answers_wrong += actions - outstanding - late; /* more than was ever sent */
+        actions = outstanding + late;
+    }
+    load->stats.actions_answered += actions;
+    return count;
+}
+
+static void frames_send(struct bounce *bounce, uint32_t count)
+{
+    struct load *load = bounce->load;
+    struct rte_mbuf *mbufs[BOUNCE_BURST];
+    if (rte_pktmbuf_alloc_bulk(load->pool, mbufs, count) != 0)
+        return;
+    uint32_t place = bounce->place;
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t *frame = bounce->frames[place].bytes;
+        rte_memcpy(rte_pktmbuf_mtod(mbufs[i], void *), frame, sizeof(bounce->frames[0].bytes));
+        mbufs[i]->data_len = BOUNCE_FRAME_BYTES;
+        mbufs[i]->pkt_len = BOUNCE_FRAME_BYTES;
+        place = place + 1 < load->options.players ? place + 1 : 0;
+    }
+    uint32_t sent = rte_eth_tx_burst(load->port, 0, mbufs, (uint16_t)count);
+    /* Numbers advance only for what has left. The burst's players may repeat when there are few. */
+    for (uint32_t i = 0; i < sent; i++) {
+        struct vx_wire_header *header = (struct vx_wire_header *)(bounce->frames[bounce->place].bytes + LOAD_FRAME_HEAD_BYTES);
+        header->number += BOUNCE_ACTIONS;
+        bounce->place = bounce->place + 1 < load->options.players ? bounce->place + 1 : 0;
+    }
+    rte_pktmbuf_free_bulk(mbufs + sent, count - sent);
+    load->stats.packets_sent += sent;
+    load->stats.turns_sent += sent;
+    load->stats.actions_sent += (uint64_t)sent * BOUNCE_ACTIONS;
+}
+
+static void bounce_step(struct bounce *bounce, bool sends)
+{
+    uint64_t window = (uint64_t)bounce->load->options.window * BOUNCE_ACTIONS;
+    uint32_t burst_max = RTE_MIN((uint32_t)BOUNCE_BURST, bounce->load->options.players);
+    uint32_t received = frames_receive(bounce);
+    uint64_t outstanding = actions_outstanding(bounce);
+    if (sends && outstanding + BOUNCE_ACTIONS <= window)
+        frames_send(bounce, (uint32_t)RTE_MIN((window - outstanding) / BOUNCE_ACTIONS, (uint64_t)burst_max));
+    uint64_t now_ns = load_now_ns(bounce->load);
+    if (received > 0) {
+        bounce->heard_ns = now_ns;
+    } else if (sends && now_ns - bounce->heard_ns > BOUNCE_LOSS_MS * LOAD_MS) {
+        bounce->written_off += outstanding;
+        bounce->heard_ns = now_ns;
+    }
+}
+
+int load_bounce_run(struct load *load)
+{
+    struct bounce bounce = { .load = load };
+    if (frames_create(&bounce) != 0)
+        return -ENOMEM;
+    uint64_t start_ns = load_now_ns(load), now_ns = start_ns, second_ns = start_ns + 1000 * LOAD_MS;
+    uint64_t end_ns = start_ns + (uint64_t)(load->options.seconds * 1e9);
+    bounce.heard_ns = start_ns;
+    while (now_ns < end_ns && !load_stop_requested()) {
+        bounce_step(&bounce, true);
+        now_ns = load_now_ns(load);
+        if (now_ns >= second_ns) {
+            load_report_second(load, (double)(now_ns - start_ns) * 1e-9);
+            second_ns += 1000 * LOAD_MS;
+        }
+    }
+    load->stats.seconds = (double)(now_ns - start_ns) * 1e-9;
+    uint64_t drain_ns = now_ns + BOUNCE_DRAIN_MS * LOAD_MS;
+    while (load_now_ns(load) < drain_ns && load_actions_unaccounted(&load->stats) > 0)
+        bounce_step(&bounce, false);
+    load->stats.packets_lost = load_actions_unaccounted(&load->stats) / BOUNCE_ACTIONS;
+    free(bounce.frames);
+    return 0;
+}
