@@ -1,0 +1,52 @@
+/* config, inside: the row of the schema and the three steps of loading, each in its own file:
+ *
+ *   config_load.c  file -> Lua table     config_read.c  Lua table -> struct vx_config, row by row
+ *   config_check.c what several keys must say together
+ *
+ * Start-up only, one thread. */
+#ifndef VX_CONFIG_PRIVATE_H
+#define VX_CONFIG_PRIVATE_H
+
+#include <lua.h>
+
+#include "vx_config.h"
+
+enum setting_type {
+    SETTING_NUMBER,    /* whole number in [min, max] */
+    SETTING_POWER,     /* the same, and a power of two: rings and descriptor queues need it */
+    SETTING_BOOLEAN,
+    SETTING_STRING,    /* length in [min, max] bytes */
+    SETTING_WORD,      /* one of `choices`, stored as text */
+    SETTING_CHOICE,    /* one of `choices`, stored as its index */
+    SETTING_MODE,      /* octal text: "0660" */
+    SETTING_ROLES,     /* list of words, stored as VX_ROLE_ bits */
+    SETTING_ADDRESSES, /* list of IPv4 and IPv6 addresses of a port */
+};
+
+/* One key. The offset counts from struct vx_config, or from the list's element when the section is a list. */
+struct setting {
+    const char *section, *key;
+    enum setting_type type;
+    uint32_t offset, bytes;
+    uint64_t min, max;
+    uint64_t number;      /* default of numbers, booleans, choices, modes */
+    const char *text;     /* default of strings; a NULL says the key must be given */
+    const char *choices;  /* words between spaces */
+    const char *unit;
+    const char *sentence;
+};
+extern const struct setting config_settings[];
+extern const uint32_t config_setting_count;
+bool config_section_is_list(const char *section);
+
+struct reader {
+    lua_State *lua;
+    const char *path;
+    struct vx_error *error;
+};
+/* The root table is on top of the stack. 0 or -EINVAL. */
+int config_read(struct reader *reader, struct vx_config *config);
+/* 0 or -EINVAL; turns the ports' numbers of io lcores from 1-based into indices. */
+int config_check(const char *path, struct vx_config *config, struct vx_error *error);
+
+#endif
