@@ -35,7 +35,7 @@ static const struct option_row rows[] = {
     { "--client-ip", OPTION_IP, FIELD(client_ip), 0, 0, "A  (10.0.0.2)" },
     { "--server-mac", OPTION_MAC, FIELD(server_mac), 0, 0, "M  (02:00:00:00:00:01)" },
     { "--client-mac", OPTION_MAC, FIELD(client_mac), 0, 0, "M  (02:00:00:00:00:02)" },
-    { "--udp-port", OPTION_U16, FIELD(udp_port), 1, 65535, "P  the game's port (7777)" },
+    { "--udp-port", OPTION_U16, FIELD(udp_port), 1, 65535, "P  the game's port (40000)" },
     { "--cpu", OPTION_U32, FIELD(cpu), 0, 1023, "C  the core to run on (0)" },
     { "--memif", OPTION_DEVICE, 0, LOAD_DEVICE_MEMIF, 0, "SOCKET  a memif server's socket" },
     { "--af-xdp", OPTION_DEVICE, 0, LOAD_DEVICE_AF_XDP, 0, "IFACE  a Linux interface" },
@@ -114,7 +114,7 @@ static const struct option_row *row_find(const char *name)
 
 static void options_default(struct load_options *options)
 {
-    *options = (struct load_options){ .players = 1000, .rate = 10000, .seconds = 10, .udp_port = 7777, .window = 256, .seed = 1 };
+    *options = (struct load_options){ .players = 1000, .rate = 10000, .seconds = 10, .udp_port = 40000, .window = 256, .seed = 1 };
     options->server_ip = htonl(0x0a000001);
     options->client_ip = htonl(0x0a000002);
     options->server_mac.addr_bytes[0] = options->client_mac.addr_bytes[0] = 0x02;
