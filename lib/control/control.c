@@ -1,0 +1,483 @@
+/* The control socket's server: one epoll set, a table of clients, a line in and a line out. Runs on the
+ * control thread only, inside vx_control_poll(); nothing here blocks.
+ *
+ *   bytes -> client.in -> line -> request -> handler -> reply line -> client.out -> bytes
+ *
+ * Who may connect is decided by the kernel from the socket file's mode. What one client can cost is
+ * bounded: a line, an output buffer, and a number of requests before the others have their turn. */
+#include "vx_control.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+    CLIENTS_MAX = 64,
+    LINE_BYTES_MAX = 64 << 10,
+    INPUT_BYTES = LINE_BYTES_MAX + 1, /* full without a newline: the line is longer than allowed */
+    OUTPUT_BYTES_MAX = 8 << 20,       /* a status with every lcore and shard is a few hundred KiB */
+    OUTPUT_BYTES_MIN = 4 << 10,
+    REQUESTS_A_TURN = 16,             /* a line costs a byte and its answer a millisecond: the thread has other work */
+    LISTENER = CLIENTS_MAX,           /* epoll's mark; clients have their index */
+};
+
+struct client {
+    int fd; /* -1: free */
+    uint32_t interest;
+    bool ended;    /* the peer writes no more: answer what is there, then close */
+    bool skipping; /* inside a line that was too long */
+    bool backlog;  /* complete lines are left in `in`: do not wait for the socket */
+    bool doomed;
+    uint32_t in_bytes;
+    char *in;
+    char *out;
+    size_t out_begin, out_end, out_capacity;
+};
+
+struct vx_control {
+    int listener, epoll;
+    uint32_t mode;
+    dev_t device; /* of the socket file, so that destroy removes no other's */
+    ino_t inode;
+    const struct vx_control_command *commands;
+    void *context;
+    struct sockaddr_un address;
+    struct client clients[CLIENTS_MAX];
+};
+
+/* Output. */
+
+static void flush(struct client *client)
+{
+    while (!client->doomed && client->out_begin < client->out_end) {
+        ssize_t sent = send(client->fd, client->out + client->out_begin, client->out_end - client->out_begin, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0) {
+            client->doomed = errno != EAGAIN;
+            return;
+        }
+        client->out_begin += (size_t)sent;
+    }
+    free(client->out);
+    client->out = NULL;
+    client->out_begin = client->out_end = client->out_capacity = 0;
+}
+
+static bool make_room(struct client *client, size_t bytes)
+{
+    size_t pending = client->out_end - client->out_begin;
+    if (pending + bytes > OUTPUT_BYTES_MAX)
+        return false;
+    if (client->out_begin > 0)
+        memmove(client->out, client->out + client->out_begin, pending);
+    client->out_begin = 0;
+    client->out_end = pending;
+    size_t capacity = client->out_capacity > 0 ? client->out_capacity : OUTPUT_BYTES_MIN;
+    while (capacity < pending + bytes)
+        capacity *= 2;
+    char *grown = capacity == client->out_capacity ? client->out : realloc(client->out, capacity);
+    if (grown == NULL)
+        return false;
+    client->out = grown;
+    client->out_capacity = capacity;
+    return true;
+}
+
+/* A client whose buffer would overflow does not read: it is closed, what it has not read is lost. */
+static void append(struct client *client, const char *text, size_t bytes)
+{
+    if (client->out_end + bytes > client->out_capacity && !make_room(client, bytes)) {
+        client->doomed = true;
+        return;
+    }
+    memcpy(client->out + client->out_end, text, bytes);
+    client->out_end += bytes;
+}
+
+/* Replies. */
+
+/* jansson takes UTF-8 only, and a sentence cut to its size may end within a character. */
+static json_t *sentence_json(struct vx_error *error)
+{
+    json_t *string = json_string(error->text);
+    if (string != NULL)
+        return string;
+    for (char *c = error->text; *c != '\0'; c++)
+        if ((unsigned char)*c >= 0x80)
+            *c = '?';
+    return json_string(error->text);
+}
+
+static char *error_text(const json_t *id, const char *code, struct vx_error *error)
+{
+    json_t *reply = json_pack("{s:O?,s:b,s:{s:s,s:o}}", "id", id, "ok", 0, "error", "code", code, "message", sentence_json(error));
+    char *text = reply != NULL ? json_dumps(reply, JSON_COMPACT) : NULL;
+    json_decref(reply);
+    return text;
+}
+
+/* Takes the reference to result. */
+static char *result_text(const json_t *id, json_t *result)
+{
+    json_t *reply = json_pack("{s:O?,s:b,s:o}", "id", id, "ok", 1, "result", result);
+    char *text = reply != NULL ? json_dumps(reply, JSON_COMPACT) : NULL;
+    json_decref(reply);
+    if (text != NULL && strlen(text) < OUTPUT_BYTES_MAX)
+        return text;
+    struct vx_error error;
+    if (text == NULL)
+        (void)vx_error_set(&error, 0, "the result cannot be written as JSON");
+    else
+        (void)vx_error_set(&error, 0, "the result has %zu bytes, expected less than %d", strlen(text), OUTPUT_BYTES_MAX);
+    free(text);
+    return error_text(id, "failed", &error);
+}
+
+static void reply(struct client *client, char *text)
+{
+    if (text == NULL) {
+        client->doomed = true; /* out of memory: nothing can be said */
+        return;
+    }
+    append(client, text, strlen(text));
+    append(client, "\n", 1);
+    free(text);
+    flush(client);
+}
+
+static void reply_error(struct client *client, const json_t *id, const char *code, struct vx_error *error)
+{
+    reply(client, error_text(id, code, error));
+}
+
+/* Requests. */
+
+static json_t *help_json(const struct vx_control *control)
+{
+    json_t *object = json_pack("{s:s}", "help", "lists the commands");
+    for (const struct vx_control_command *command = control->commands; command->name != NULL; command++)
+        (void)json_object_set_new(object, command->name, json_string(command->help));
+    return object;
+}
+
+static void serve_request(const struct vx_control *control, struct client *client, const json_t *request)
+{
+    struct vx_error error = { "the command gave no reason" };
+    const json_t *id = json_object_get(request, "id");
+    const char *name = json_string_value(json_object_get(request, "command"));
+    if (name == NULL) {
+        (void)vx_error_set(&error, 0, "expected an object with \"command\": a string");
+        reply_error(client, id, "bad_request", &error);
+        return;
+    }
+    if (strcmp(name, "help") == 0) {
+        reply(client, result_text(id, help_json(control)));
+        return;
+    }
+    const struct vx_control_command *command = control->commands;
+    while (command->name != NULL && strcmp(command->name, name) != 0)
+        command++;
+    if (command->name == NULL) {
+        (void)vx_error_set(&error, 0, "there is no command \"%s\"; help lists them", name);
+        reply_error(client, id, "unknown_command", &error);
+        return;
+    }
+    json_t *result = command->handler(control->context, request, &error);
+    if (result == NULL)
+        reply_error(client, id, "failed", &error);
+    else
+        reply(client, result_text(id, result));
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* A person with socat types a bare command. */
+static bool is_word(const char *line, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        bool letter = (line[i] >= 'a' && line[i] <= 'z') || (line[i] >= 'A' && line[i] <= 'Z');
+        bool inner = i > 0 && ((line[i] >= '0' && line[i] <= '9') || line[i] == '_' || line[i] == '-');
+        if (!letter && !inner)
+            return false;
+    }
+    return true;
+}
+
+static void serve_line(const struct vx_control *control, struct client *client, const char *line, size_t bytes)
+{
+    while (bytes > 0 && is_blank(line[bytes - 1]))
+        bytes--;
+    while (bytes > 0 && is_blank(*line)) {
+        line++;
+        bytes--;
+    }
+    if (bytes == 0)
+        return;
+    json_error_t reason = { .text = "out of memory" };
+    json_t *request = is_word(line, bytes) ? json_pack("{s:s%}", "command", line, bytes)
+                                           : json_loadb(line, bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &reason);
+    if (request == NULL) {
+        struct vx_error error;
+        (void)vx_error_set(&error, 0, "column %d: %s", reason.column, reason.text);
+        reply_error(client, NULL, "bad_json", &error);
+        return;
+    }
+    serve_request(control, client, request);
+    json_decref(request);
+}
+
+/* Input. */
+
+static void receive(struct client *client)
+{
+    if (client->ended || client->in_bytes == INPUT_BYTES)
+        return;
+    ssize_t got = recv(client->fd, client->in + client->in_bytes, INPUT_BYTES - client->in_bytes, 0);
+    if (got > 0)
+        client->in_bytes += (uint32_t)got;
+    else if (got == 0)
+        client->ended = true;
+    else
+        client->doomed = errno != EAGAIN && errno != EINTR;
+}
+
+/* What is left after the last newline: the begin of a line, the middle of one too long, or the last. */
+static void serve_tail(const struct vx_control *control, struct client *client)
+{
+    if (client->in_bytes == INPUT_BYTES && !client->skipping) {
+        struct vx_error error;
+        (void)vx_error_set(&error, 0, "the line is longer than %d bytes", LINE_BYTES_MAX);
+        reply_error(client, NULL, "too_long", &error);
+        client->skipping = true;
+    }
+    if (client->ended && !client->skipping)
+        serve_line(control, client, client->in, client->in_bytes);
+    if (client->ended || client->skipping)
+        client->in_bytes = 0;
+}
+
+static void serve_lines(const struct vx_control *control, struct client *client)
+{
+    char *line = client->in, *end = client->in + client->in_bytes, *newline = NULL;
+    for (uint32_t taken = 0; !client->doomed && (newline = memchr(line, '\n', (size_t)(end - line))) != NULL; taken++) {
+        if (taken == REQUESTS_A_TURN)
+            break;
+        if (!client->skipping)
+            serve_line(control, client, line, (size_t)(newline - line));
+        client->skipping = false;
+        line = newline + 1;
+    }
+    client->backlog = newline != NULL;
+    client->in_bytes = (uint32_t)(end - line);
+    memmove(client->in, line, client->in_bytes);
+    if (!client->backlog && !client->doomed)
+        serve_tail(control, client);
+}
+
+/* Clients. */
+
+static void client_close(struct client *client)
+{
+    (void)close(client->fd); /* takes it out of the epoll set too */
+    free(client->in);
+    free(client->out);
+    *client = (struct client){ .fd = -1 };
+}
+
+static void client_turn(const struct vx_control *control, struct client *client)
+{
+    receive(client);
+    serve_lines(control, client);
+    flush(client);
+    bool pending = client->out_begin < client->out_end;
+    if (client->doomed || (client->ended && !client->backlog && !pending)) {
+        client_close(client);
+        return;
+    }
+    /* An ended peer stays readable for ever, a full input buffer until its lines are served. */
+    uint32_t interest = (client->ended || client->backlog ? 0 : EPOLLIN) | (pending ? EPOLLOUT : 0);
+    struct epoll_event event = { .events = interest, .data.u32 = (uint32_t)(client - control->clients) };
+    if (interest != client->interest && epoll_ctl(control->epoll, EPOLL_CTL_MOD, client->fd, &event) != 0)
+        client_close(client);
+    else
+        client->interest = interest;
+}
+
+static struct client *client_free(struct vx_control *control)
+{
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++)
+        if (control->clients[i].fd < 0)
+            return &control->clients[i];
+    return NULL;
+}
+
+static void refuse(int fd)
+{
+    struct vx_error error;
+    (void)vx_error_set(&error, 0, "%d clients are connected, no more are taken", CLIENTS_MAX);
+    char *text = error_text(NULL, "too_many_clients", &error);
+    if (text != NULL) {
+        (void)send(fd, text, strlen(text), MSG_NOSIGNAL);
+        (void)send(fd, "\n", 1, MSG_NOSIGNAL);
+    }
+    free(text);
+    (void)close(fd);
+}
+
+/* The mode has let the peer in. With an owner-only mode that can be nobody but the owner and root, so
+ * anybody else (who got past by a capability, or by a folder's tricks) is a surprise, and not served. */
+static bool peer_welcome(const struct vx_control *control, int fd)
+{
+    struct ucred peer;
+    socklen_t bytes = sizeof(peer);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0)
+        return false;
+    return (control->mode & 077) != 0 || peer.uid == 0 || peer.uid == geteuid();
+}
+
+static void client_open(struct vx_control *control, int fd)
+{
+    struct client *client = client_free(control);
+    if (client == NULL) {
+        refuse(fd);
+        return;
+    }
+    *client = (struct client){ .fd = fd, .interest = EPOLLIN, .in = malloc(INPUT_BYTES) };
+    struct epoll_event event = { .events = EPOLLIN, .data.u32 = (uint32_t)(client - control->clients) };
+    if (client->in == NULL || !peer_welcome(control, fd) || epoll_ctl(control->epoll, EPOLL_CTL_ADD, fd, &event) != 0)
+        client_close(client);
+}
+
+static void accept_all(struct vx_control *control)
+{
+    for (int i = 0; i < CLIENTS_MAX; i++) {
+        int fd = accept4(control->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0)
+            return;
+        client_open(control, fd);
+    }
+}
+
+void vx_control_poll(struct vx_control *control, int timeout_ms)
+{
+    struct epoll_event events[CLIENTS_MAX + 1];
+    bool ready[CLIENTS_MAX + 1] = { false };
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
+        ready[i] = control->clients[i].backlog;
+        if (ready[i])
+            timeout_ms = 0;
+    }
+    int count = epoll_wait(control->epoll, events, CLIENTS_MAX + 1, timeout_ms);
+    for (int i = 0; i < count; i++)
+        ready[events[i].data.u32] = true;
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++)
+        if (ready[i])
+            client_turn(control, &control->clients[i]);
+    if (ready[LISTENER]) /* last, so that an event never meets a slot's next owner */
+        accept_all(control);
+}
+
+/* Start and end. */
+
+/* Makes path free to bind, or says why it is not. */
+static int path_clear(const struct sockaddr_un *address, struct vx_error *error)
+{
+    struct stat status;
+    if (lstat(address->sun_path, &status) != 0)
+        return errno == ENOENT ? 0 : vx_error_set(error, -errno, "control.socket: %s: %s", address->sun_path, strerror(errno));
+    if (!S_ISSOCK(status.st_mode))
+        return vx_error_set(error, -EEXIST, "control.socket: %s exists and is not a socket", address->sun_path);
+    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (probe < 0)
+        return vx_error_set(error, -errno, "control.socket: no socket: %s", strerror(errno));
+    int reason = connect(probe, (const struct sockaddr *)address, sizeof(*address)) == 0 ? 0 : errno;
+    (void)close(probe);
+    if (reason == 0 || reason == EAGAIN) /* EAGAIN: its queue of connections is full */
+        return vx_error_set(error, -EADDRINUSE, "control.socket: a living process listens at %s", address->sun_path);
+    if (reason == ENOENT)
+        return 0;
+    if (reason != ECONNREFUSED)
+        return vx_error_set(error, -reason, "control.socket: %s is in use by something else: %s", address->sun_path, strerror(reason));
+    if (unlink(address->sun_path) != 0 && errno != ENOENT)
+        return vx_error_set(error, -errno, "control.socket: cannot replace the stale %s: %s", address->sun_path, strerror(errno));
+    return 0;
+}
+
+/* Nobody can connect between bind and listen, so the mode is in force before the first client; umask,
+ * which belongs to every thread of the process, stays as it is. */
+static int listen_at(struct vx_control *control, struct vx_error *error)
+{
+    const char *path = control->address.sun_path;
+    struct stat status;
+    if (bind(control->listener, (const struct sockaddr *)&control->address, sizeof(control->address)) != 0)
+        return vx_error_set(error, -errno, "control.socket: cannot bind %s: %s", path, strerror(errno));
+    if (lstat(path, &status) == 0) {
+        control->device = status.st_dev;
+        control->inode = status.st_ino;
+    }
+    if (chmod(path, control->mode) != 0)
+        return vx_error_set(error, -errno, "control.mode: cannot set %03o on %s: %s", control->mode, path, strerror(errno));
+    if (listen(control->listener, CLIENTS_MAX) != 0)
+        return vx_error_set(error, -errno, "control.socket: cannot listen at %s: %s", path, strerror(errno));
+    struct epoll_event event = { .events = EPOLLIN, .data.u32 = LISTENER };
+    if (epoll_ctl(control->epoll, EPOLL_CTL_ADD, control->listener, &event) != 0)
+        return vx_error_set(error, -errno, "control.socket: cannot watch %s: %s", path, strerror(errno));
+    return 0;
+}
+
+int vx_control_create(const char *path, uint32_t mode, const struct vx_control_command *commands, void *context, struct vx_control **control, struct vx_error *error)
+{
+    size_t path_bytes = strlen(path);
+    if (path_bytes == 0 || path_bytes >= sizeof((*control)->address.sun_path))
+        return vx_error_set(error, -EINVAL, "control.socket: \"%s\" has %zu bytes, expected 1 to %zu", path, path_bytes, sizeof((*control)->address.sun_path) - 1);
+    if (mode > 0777)
+        return vx_error_set(error, -EINVAL, "control.mode: %o, expected at most 777", mode);
+    struct vx_control *made = calloc(1, sizeof(*made));
+    if (made == NULL)
+        return vx_error_set(error, -ENOMEM, "control.socket: no memory");
+    made->mode = mode;
+    made->commands = commands;
+    made->context = context;
+    made->address.sun_family = AF_UNIX;
+    memcpy(made->address.sun_path, path, path_bytes);
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++)
+        made->clients[i].fd = -1;
+    made->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    made->epoll = epoll_create1(EPOLL_CLOEXEC);
+    int rc = 0;
+    if (made->listener < 0 || made->epoll < 0)
+        rc = vx_error_set(error, -errno, "control.socket: no socket: %s", strerror(errno));
+    if (rc == 0)
+        rc = path_clear(&made->address, error);
+    if (rc == 0)
+        rc = listen_at(made, error);
+    if (rc != 0)
+        vx_control_destroy(made);
+    else
+        *control = made;
+    return rc;
+}
+
+void vx_control_destroy(struct vx_control *control)
+{
+    struct stat status;
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++)
+        if (control->clients[i].fd >= 0)
+            client_close(&control->clients[i]);
+    if (control->inode != 0 && lstat(control->address.sun_path, &status) == 0 && status.st_dev == control->device && status.st_ino == control->inode)
+        (void)unlink(control->address.sun_path);
+    if (control->listener >= 0)
+        (void)close(control->listener);
+    if (control->epoll >= 0)
+        (void)close(control->epoll);
+    free(control);
+}
