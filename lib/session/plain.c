@@ -1,0 +1,147 @@
+/* Plain transport: the player id is believed, and indexes the table. An entry is the way back, kept in
+ * the order in which a frame needs it: one cache line, written only when the way has changed. */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include <rte_ip.h>
+
+#include "vx_session.h"
+
+enum { IP4_BYTES = 20, IP6_BYTES = 40, UDP_BYTES = 8, TTL = 64 };
+
+/* What identifies the way; padded with zeros, so that it is compared as a whole. */
+struct way {
+    uint8_t to_mac[6], from_mac[6];
+    uint8_t tags[10];        /* VLAN tags and ethertype, as they came */
+    uint8_t l2_bytes;        /* 0: this session was never opened */
+    uint8_t ip_version;
+    uint16_t from_port, to_port;         /* network order */
+    uint8_t from_address[16], to_address[16]; /* the first 4 bytes for IPv4; in the order of an IP header */
+} __attribute__((packed, aligned(4)));
+struct entry {
+    struct way way;
+    uint32_t note;
+} VX_ALIGNED;
+static_assert(sizeof(struct entry) == VX_CACHE_LINE_BYTES, "one line a player");
+
+struct vx_session_table {
+    uint32_t players;
+    struct entry entries[] VX_ALIGNED;
+};
+
+size_t vx_session_table_bytes(uint32_t players)
+{
+    return sizeof(struct vx_session_table) + players * sizeof(struct entry);
+}
+
+struct vx_session_table *vx_session_table_create(void *memory, uint32_t players)
+{
+    struct vx_session_table *table = memory;
+    table->players = players;
+    return table;
+}
+
+/* Source and destination change places here. */
+static void way_read(const struct vx_packet *packet, struct way *way)
+{
+    const struct vx_frame *frame = &packet->frame;
+    const uint8_t *ip = packet->data + frame->l2_bytes;
+    const uint32_t address_bytes = frame->ip_version == 4 ? 4 : 16, addresses_at = frame->ip_version == 4 ? 12 : 8;
+    *way = (struct way){ .l2_bytes = frame->l2_bytes, .ip_version = frame->ip_version, .from_port = htons(frame->port_destination),
+                         .to_port = htons(frame->port_source) };
+    memcpy(way->from_mac, packet->data, 6);
+    memcpy(way->to_mac, packet->data + 6, 6);
+    memcpy(way->tags, packet->data + 12, frame->l2_bytes - 12u);
+    memcpy(way->to_address, ip + addresses_at, address_bytes);
+    memcpy(way->from_address, ip + addresses_at + address_bytes, address_bytes);
+}
+
+void vx_session_open(struct vx_session_table *table, struct vx_packet *packets, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct vx_packet *packet = &packets[i];
+        if (packet->drop != VX_DROP_NONE)
+            continue;
+        packet->drop = (uint8_t)vx_wire_check(packet->data + packet->frame.payload_offset, packet->frame.payload_bytes, table->players, &packet->header);
+        if (packet->drop != VX_DROP_NONE)
+            continue;
+        packet->session = packet->header->player;
+        __builtin_prefetch(&table->entries[packet->session], 1);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct way way;
+        if (packets[i].drop != VX_DROP_NONE)
+            continue;
+        way_read(&packets[i], &way);
+        struct entry *entry = &table->entries[packets[i].session];
+        if (memcmp(&entry->way, &way, sizeof(way)) != 0)
+            entry->way = way;
+    }
+}
+
+static const struct entry *entry_of(const struct vx_session_table *table, uint32_t session)
+{
+    VX_ASSERT(session < table->players);
+    return &table->entries[session];
+}
+
+uint32_t vx_session_head(const struct vx_session_table *table, uint32_t session, uint8_t *frame)
+{
+    const struct way *way = &entry_of(table, session)->way;
+    VX_ASSERT(way->l2_bytes != 0);
+    memcpy(frame, way->to_mac, 12);
+    memcpy(frame + 12, way->tags, way->l2_bytes - 12u);
+    uint8_t *ip = frame + way->l2_bytes, *udp = ip + (way->ip_version == 4 ? IP4_BYTES : IP6_BYTES);
+    if (way->ip_version == 4) {
+        static const uint8_t fixed[12] = { 0x45, 0, 0, 0, 0, 0, 0x40 /* do not fragment */, 0, TTL, IPPROTO_UDP };
+        memcpy(ip, fixed, sizeof(fixed));
+        memcpy(ip + 12, way->from_address, 4);
+        memcpy(ip + 16, way->to_address, 4);
+    } else {
+        static const uint8_t fixed[8] = { 0x60, 0, 0, 0, 0, 0, IPPROTO_UDP, TTL };
+        memcpy(ip, fixed, sizeof(fixed));
+        memcpy(ip + 8, way->from_address, 32);
+    }
+    memcpy(udp, &way->from_port, 4);
+    memset(udp + 4, 0, 4);
+    return (uint32_t)(udp + UDP_BYTES - frame);
+}
+
+static void put16(uint8_t *at, uint16_t value)
+{
+    memcpy(at, &value, sizeof(value));
+}
+
+uint32_t vx_session_seal(const struct vx_session_table *table, uint32_t session, uint8_t *frame, uint32_t head_bytes, uint32_t payload_bytes)
+{
+    const struct way *way = &entry_of(table, session)->way;
+    uint8_t *ip = frame + way->l2_bytes, *udp = frame + head_bytes - UDP_BYTES;
+    uint32_t udp_bytes = UDP_BYTES + payload_bytes;
+    put16(udp + 4, htons((uint16_t)udp_bytes));
+    uint32_t sum = htons(IPPROTO_UDP) + htons((uint16_t)udp_bytes);
+    if ((ip[0] >> 4) == 4) {
+        put16(ip + 2, htons((uint16_t)(IP4_BYTES + udp_bytes)));
+        put16(ip + 10, (uint16_t)~rte_raw_cksum(ip, IP4_BYTES));
+        sum += rte_raw_cksum(ip + 12, 8);
+    } else {
+        put16(ip + 4, htons((uint16_t)udp_bytes));
+        sum += rte_raw_cksum(ip + 8, 32);
+    }
+    sum += rte_raw_cksum(udp, udp_bytes);
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    uint16_t checksum = (uint16_t)~sum;
+    put16(udp + 6, checksum == 0 ? 0xffff : checksum); /* 0 says "no checksum" (RFC 768) */
+    return head_bytes + payload_bytes;
+}
+
+void vx_session_prefetch(const struct vx_session_table *table, uint32_t session)
+{
+    __builtin_prefetch(&table->entries[session], 1);
+}
+
+uint32_t *vx_session_note(struct vx_session_table *table, uint32_t session)
+{
+    VX_ASSERT(session < table->players);
+    return &table->entries[session].note;
+}

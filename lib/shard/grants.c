@@ -1,0 +1,78 @@
+/* Loot on its way: chest claimed -> formula -> ledger -> player. The receipt leaves the shard only after
+ * the ledger's word. A grant that the ledger does not answer is offered again: the key makes it the same row. */
+#include "shard_private.h"
+
+static void hand_over(struct vx_shard *shard, uint32_t index)
+{
+    struct grant *grant = &shard->grants[index];
+    VX_ASSERT(shard->out->grant_count < shard->out->grant_max);
+    shard->out->grants[shard->out->grant_count++] = grant->grant;
+    timer_set(shard, shard->timer_grants + index, shard->now_ms + GRANT_RETRY_MS);
+}
+
+struct grant *grant_new(struct vx_shard *shard, uint32_t slot, uint32_t hunt)
+{
+    uint32_t index = shard->chest_next % shard->grants_max;
+    struct grant *grant = &shard->grants[index];
+    if (grant->state != GRANT_FREE)
+        return NULL;
+    uint32_t chest = shard->chest_next++;
+    VX_ASSERT(chest != UINT32_MAX);
+    *grant = (struct grant){ .hunt = hunt, .state = GRANT_JOB };
+    grant->grant = (struct vx_grant){ .shard = shard->config.shard, .epoch = shard->config.epoch, .chest = chest, .player = shard->players[slot].id,
+                                      .match = shard->hunts[hunt].match, .slot = slot };
+    grant->grant.receipt = (uint64_t)shard->config.shard << 52 | (uint64_t)(shard->config.epoch & 0xfffff) << 32 | chest;
+    shard->counters.grants_pending++;
+    return grant;
+}
+
+void grant_evaluated(struct vx_shard *shard, uint32_t index, uint32_t item, uint32_t amount)
+{
+    struct grant *grant = &shard->grants[index];
+    VX_ASSERT(grant->state == GRANT_JOB);
+    grant->grant.item = item;
+    grant->grant.amount = amount;
+    grant->grant.granted_us = shard->now_us;
+    grant->state = GRANT_SENT;
+    shard->counters.grants_sent++;
+    hand_over(shard, index);
+}
+
+static void grant_deliver(struct vx_shard *shard, uint32_t index)
+{
+    struct grant *grant = &shard->grants[index];
+    uint32_t slot = grant->grant.slot;
+    const struct player *player = &shard->players[slot];
+    if (player->results >= RESULTS_FOR_LOOT && player->state != PLAYER_OFFLINE) {
+        timer_set(shard, shard->timer_grants + index, shard->now_ms + GRANT_ROOM_MS);
+        return;
+    }
+    result_push(shard, slot, (struct vx_reply){ .type = VX_RESULT_LOOT_GRANTED, .arg16 = (uint16_t)grant->grant.item, .a = (uint32_t)grant->grant.receipt,
+                                                .b = (uint32_t)(grant->grant.receipt >> 32), .c = grant->grant.amount });
+    grant->state = GRANT_FREE;
+    timer_clear(shard, shard->timer_grants + index);
+    shard->counters.grants_pending--;
+    match_pending_done(shard, grant->hunt);
+}
+
+void grant_done(struct vx_shard *shard, const struct vx_event *event)
+{
+    uint32_t index = event->number % shard->grants_max;
+    struct grant *grant = &shard->grants[index];
+    if (grant->state != GRANT_SENT || grant->grant.chest != event->number) {
+        shard->counters.grants_repeated++; /* the answer to a second offer */
+        return;
+    }
+    shard->counters.grants_done++;
+    grant->state = GRANT_DURABLE;
+    grant_deliver(shard, index);
+}
+
+void grant_timer(struct vx_shard *shard, uint32_t index)
+{
+    VX_ASSERT(shard->grants[index].state == GRANT_SENT || shard->grants[index].state == GRANT_DURABLE);
+    if (shard->grants[index].state == GRANT_DURABLE)
+        grant_deliver(shard, index);
+    else
+        hand_over(shard, index);
+}

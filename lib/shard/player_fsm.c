@@ -1,0 +1,264 @@
+/* The player's table: state × event → action, next state. An action that refuses returns its code and
+ * has changed nothing; an empty cell is WRONG_STATE. MOVE, PING and ACK change no state and do not come here. */
+#include <stdio.h>
+
+#include "shard_private.h"
+
+enum { STAY = PLAYER_STATES };
+
+static enum vx_code enter(struct vx_shard *shard, uint32_t slot, const struct vx_event *action)
+{
+    (void)action;
+    struct player *player = &shard->players[slot];
+    player->hunt = NONE;
+    player->position_cm[0] = player->position_cm[1] = player->position_cm[2] = 0;
+    player->moved_ms = shard->now_ms;
+    shard->counters.players_online++;
+    timer_sooner(shard, slot, shard->now_ms + shard->config.idle_ms);
+    return VX_CODE_OK;
+}
+
+static enum vx_code find(struct vx_shard *shard, uint32_t slot, const struct vx_event *action)
+{
+    struct player *player = &shard->players[slot];
+    if (shard->draining)
+        return VX_CODE_DRAINING;
+    if (player->results >= RESULTS_FOR_FIND)
+        return VX_CODE_BUSY;
+    if (action->arg8 != 0 || action->a != 0 || (action->b != 0 && (action->b < VX_RATING_MIN || action->b > VX_RATING_MAX)))
+        return VX_CODE_BAD_ARGUMENT;
+    if (action->b != 0)
+        player->rating = (float)action->b;
+    vx_match_add(shard->match, slot, (uint32_t)player->rating, shard->now_ms);
+    shard->counters.tickets_in++;
+    timer_sooner(shard, slot, shard->now_ms + shard->config.search_ms_max);
+    answer_long(shard, action, (struct vx_reply){ .type = VX_RESULT_QUEUE_STATUS, .a = vx_match_waiting(shard->match),
+                                                  .b = vx_match_window(shard->match, slot, shard->now_ms) });
+    return VX_CODE_OK;
+}
+
+static void queue_notice(struct vx_shard *shard, uint32_t slot, enum vx_code code)
+{
+    notice(shard, slot, (struct vx_reply){ .type = VX_RESULT_QUEUE_STATUS, .code = (uint8_t)code, .a = vx_match_waiting(shard->match),
+                                           .c = shard->now_ms - vx_match_since_ms(shard->match, slot) });
+}
+
+static enum vx_code cancel(struct vx_shard *shard, uint32_t slot, const struct vx_event *action)
+{
+    vx_match_remove(shard->match, slot);
+    shard->counters.tickets_cancelled++;
+    answer(shard, action, VX_RESULT_OK, VX_CODE_OK);
+    return VX_CODE_OK;
+}
+
+static enum vx_code propose(struct vx_shard *shard, uint32_t slot, const struct vx_event *action)
+{
+    (void)action;
+    const struct player *player = &shard->players[slot];
+    const struct hunt *hunt = &shard->hunts[player->hunt];
+    vx_match_remove(shard->match, slot);
+    result_push(shard, slot, (struct vx_reply){ .type = VX_RESULT_PROPOSAL, .a = hunt->match, .c = shard->config.proposal_ms,
+                                                .b = (uint32_t)shard->players[hunt->players[1 - player->side]].rating });
+    return VX_CODE_OK;
+}
+
+static bool in_match(const struct vx_shard *shard, uint32_t slot, const struct vx_event *action)
+{
+    return shard->hunts[shard->players[slot].hunt].match == action->a;
+}
+
+static enum vx_code accept(struct vx_shard *shard, uint32_t slot, const struct vx_event *action)
+{
+    const struct player *player = &shard->players[slot];
+    if (!in_match(shard, slot, action))
+        return VX_CODE_NOT_YOURS;
+    answer(shard, action, VX_RESULT_OK, VX_CODE_OK);
+    match_event(shard, player->hunt, MATCH_ACCEPT, player->side);
+    return VX_CODE_OK;
+}
+
+static enum vx_code decline(struct vx_shard *shard, uint32_t slot, const struct vx_event *action)
+{
+    const struct player *player = &shard->players[slot];
+    if (action->type == VX_ACTION_DECLINE && !in_match(shard, slot, action))
+        return VX_CODE_NOT_YOURS;
+    shard->hunts[player->hunt].declined |= (uint8_t)(1u << player->side);
+    answer(shard, action, VX_RESULT_OK, VX_CODE_OK);
+    match_event(shard, player->hunt, MATCH_BREAK, player->side);
+    return VX_CODE_OK;
+}
+
+static enum vx_code search_on(struct vx_shard *shard, uint32_t slot, const struct vx_event *action)
+{
+    (void)action;
+    vx_match_add(shard->match, slot, (uint32_t)shard->players[slot].rating, vx_match_since_ms(shard->match, slot));
+    shard->players[slot].hunt = NONE;
+    queue_notice(shard, slot, VX_CODE_DECLINED);
+    return VX_CODE_OK;
+}
+
+static enum vx_code search_end(struct vx_shard *shard, uint32_t slot, const struct vx_event *action)
+{
+    (void)action;
+    struct player *player = &shard->players[slot];
+    bool declined = player->hunt != NONE && (shard->hunts[player->hunt].declined & (1u << player->side));
+    if (vx_match_has(shard->match, slot))
+        vx_match_remove(shard->match, slot);
+    *(declined ? &shard->counters.tickets_cancelled : &shard->counters.tickets_timed_out) += 1;
+    player->hunt = NONE;
+    queue_notice(shard, slot, declined ? VX_CODE_CANCELLED : VX_CODE_TIMED_OUT);
+    return VX_CODE_OK;
+}
+
+static enum vx_code start(struct vx_shard *shard, uint32_t slot, const struct vx_event *action)
+{
+    (void)action;
+    struct player *player = &shard->players[slot];
+    const struct hunt *hunt = &shard->hunts[player->hunt];
+    player->position_cm[0] = player->position_cm[1] = player->position_cm[2] = 0;
+    player->moved_ms = shard->now_ms;
+    shard->counters.tickets_matched++;
+    result_push(shard, slot, (struct vx_reply){ .type = VX_RESULT_HUNT_STARTED, .arg16 = (uint16_t)shard->config.chests, .a = hunt->match, .b = hunt->seed,
+                                                .c = shard->config.hunt_ms });
+    return VX_CODE_OK;
+}
+
+static enum vx_code settle(struct vx_shard *shard, uint32_t slot, const struct vx_event *action)
+{
+    (void)shard, (void)slot, (void)action;
+    return VX_CODE_OK;
+}
+
+static enum vx_code settled(struct vx_shard *shard, uint32_t slot, const struct vx_event *action)
+{
+    (void)action;
+    shard->players[slot].hunt = NONE;
+    return VX_CODE_OK;
+}
+
+/* From anywhere: out of the queue or the match, and offline. */
+static enum vx_code leave(struct vx_shard *shard, uint32_t slot, const struct vx_event *action)
+{
+    struct player *player = &shard->players[slot];
+    if (player->state == PLAYER_SEARCHING)
+        vx_match_remove(shard->match, slot);
+    if (player->state == PLAYER_SEARCHING || player->state == PLAYER_PROPOSED)
+        shard->counters.tickets_gone++;
+    if (player->hunt != NONE)
+        match_event(shard, player->hunt, MATCH_LEFT, player->side);
+    player->hunt = NONE;
+    shard->counters.players_online--;
+    if (action != NULL)
+        answer(shard, action, VX_RESULT_OK, VX_CODE_OK);
+    return VX_CODE_OK;
+}
+
+static enum vx_code gone(struct vx_shard *shard, uint32_t slot, const struct vx_event *action)
+{
+    shard->counters.players_gone++;
+    results_clear(shard, slot);
+    return leave(shard, slot, action);
+}
+
+static enum vx_code away(struct vx_shard *shard, uint32_t slot, const struct vx_event *action)
+{
+    if (action != NULL)
+        answer(shard, action, VX_RESULT_OK, VX_CODE_OK);
+    else
+        results_clear(shard, slot);
+    return VX_CODE_OK;
+}
+
+struct cell {
+    enum vx_code (*act)(struct vx_shard *shard, uint32_t slot, const struct vx_event *action);
+    const char *name;
+    uint8_t next;
+};
+#define CELL(action, state) { action, #action, state }
+#define LEAVING [VX_ACTION_LEAVE] = CELL(leave, PLAYER_OFFLINE), [EVENT_GONE] = CELL(gone, PLAYER_OFFLINE)
+static const struct cell table[PLAYER_STATES][PLAYER_EVENTS] = {
+    [PLAYER_OFFLINE] = { [EVENT_ENTER] = CELL(enter, PLAYER_LOBBY), [VX_ACTION_LEAVE] = CELL(away, STAY), [EVENT_GONE] = CELL(away, STAY) },
+    [PLAYER_LOBBY] = { [VX_ACTION_FIND] = CELL(find, PLAYER_SEARCHING), LEAVING },
+    [PLAYER_SEARCHING] = { [VX_ACTION_CANCEL] = CELL(cancel, PLAYER_LOBBY),
+                           [EVENT_PROPOSE] = CELL(propose, PLAYER_PROPOSED),
+                           [EVENT_SEARCH_END] = CELL(search_end, PLAYER_LOBBY), LEAVING },
+    [PLAYER_PROPOSED] = { [VX_ACTION_ACCEPT] = CELL(accept, STAY),
+                          [VX_ACTION_DECLINE] = CELL(decline, STAY),
+                          [VX_ACTION_CANCEL] = CELL(decline, STAY),
+                          [EVENT_BROKEN] = CELL(search_on, PLAYER_SEARCHING),
+                          [EVENT_SEARCH_END] = CELL(search_end, PLAYER_LOBBY),
+                          [EVENT_START] = CELL(start, PLAYER_HUNTING), LEAVING },
+    [PLAYER_HUNTING] = { [VX_ACTION_SUMMON] = CELL(hunt_summon, STAY),
+                         [VX_ACTION_STRIKE] = CELL(hunt_strike, STAY),
+                         [EVENT_SETTLE] = CELL(settle, PLAYER_SETTLING), LEAVING },
+    [PLAYER_SETTLING] = { [EVENT_SETTLED] = CELL(settled, PLAYER_LOBBY), LEAVING },
+};
+
+enum vx_code player_event(struct vx_shard *shard, uint32_t slot, uint32_t event, const struct vx_event *action)
+{
+    struct player *player = &shard->players[slot];
+    const struct cell *cell = &table[player->state][event];
+    if (cell->act == NULL)
+        return VX_CODE_WRONG_STATE;
+    enum vx_code code = cell->act(shard, slot, action);
+    if (code != VX_CODE_OK || cell->next == STAY || cell->next == player->state)
+        return code;
+    uint64_t *from = gauge_of(shard, player->state), *to = gauge_of(shard, cell->next);
+    if (from != NULL)
+        (*from)--;
+    if (to != NULL)
+        (*to)++;
+    player->state = cell->next;
+    return code;
+}
+
+void players_match(struct vx_shard *shard, uint32_t slot)
+{
+    if (!shard->windows_ready || shard->draining || shard->hunt_free == NONE)
+        return;
+    uint32_t other = vx_match_find(shard->match, slot, shard->now_ms);
+    if (other != VX_MATCH_NONE)
+        (void)match_open(shard, slot, other); /* there is a free hunt: asked above */
+}
+
+/* Sets the player's one timer to the earliest thing that can happen to it. */
+void player_rearm(struct vx_shard *shard, uint32_t slot)
+{
+    const struct player *player = &shard->players[slot];
+    uint32_t due_ms = player->last_ms + shard->config.idle_ms;
+    if (player->state == PLAYER_SEARCHING) {
+        uint32_t search_ms = vx_match_since_ms(shard->match, slot) + shard->config.search_ms_max;
+        due_ms = (int32_t)(search_ms - due_ms) < 0 ? search_ms : due_ms;
+    }
+    if (player->results > 0 && ((int32_t)(shard->outboxes[slot].repeat_due_ms - due_ms) < 0 || player->state == PLAYER_OFFLINE))
+        due_ms = shard->outboxes[slot].repeat_due_ms;
+    if (player->state != PLAYER_OFFLINE || player->results > 0)
+        timer_set(shard, slot, due_ms);
+}
+
+void player_timer(struct vx_shard *shard, uint32_t slot)
+{
+    const struct player *player = &shard->players[slot];
+    bool is_gone = player->state != PLAYER_OFFLINE && shard->now_ms - player->last_ms >= shard->config.idle_ms;
+    if (!is_gone && player->results > 0 && (int32_t)(shard->now_ms - shard->outboxes[slot].repeat_due_ms) >= 0)
+        is_gone = results_repeat(shard, slot);
+    if (is_gone)
+        VX_ASSERT(player_event(shard, slot, EVENT_GONE, NULL) == VX_CODE_OK);
+    else if (player->state == PLAYER_SEARCHING && shard->now_ms - vx_match_since_ms(shard->match, slot) >= shard->config.search_ms_max)
+        VX_ASSERT(player_event(shard, slot, EVENT_SEARCH_END, NULL) == VX_CODE_OK);
+    player_rearm(shard, slot);
+}
+
+size_t player_table_markdown(char *buffer, size_t bytes)
+{
+    static const char *const states[] = { "offline", "lobby", "searching", "proposed", "hunting", "settling", "(same)" };
+    static const char *const events[] = { "enter", "propose", "broken", "search end", "start", "settle", "settled", "gone" };
+    size_t used = (size_t)snprintf(buffer, bytes, "| player state | event | action | next |\n| --- | --- | --- | --- |\n");
+    for (uint32_t state = 0; state < PLAYER_STATES; state++)
+        for (uint32_t event = 1; event < PLAYER_EVENTS; event++)
+            if (table[state][event].act != NULL && used < bytes)
+                used += (size_t)snprintf(buffer + used, bytes - used, "| %s | %s | %s | %s |\n", states[state],
+                                         event < EVENT_ENTER ? vx_action_name((uint8_t)event) : events[event - EVENT_ENTER], table[state][event].name,
+                                         states[table[state][event].next]);
+    return used;
+}

@@ -1,0 +1,276 @@
+/* A shard's birth, and its step: timers that are due, then events in order. An action is taken once by
+ * its number, and ends in exactly one of the counters that add up to actions_in. */
+#include <errno.h>
+#include <string.h>
+
+#include "shard_private.h"
+
+static uint32_t jobs_of(const struct vx_shard_config *config)
+{
+    return config->players_max / 4 + 2 * VX_MATCH_WINDOWS;
+}
+
+static uint32_t grants_of(const struct vx_shard_config *config)
+{
+    return config->players_max / 2 + 64;
+}
+
+static size_t rounded(size_t bytes)
+{
+    return (bytes + VX_CACHE_LINE_BYTES - 1) & ~(size_t)(VX_CACHE_LINE_BYTES - 1);
+}
+
+static size_t timer_bytes(const struct vx_shard_config *config)
+{
+    return (config->players_max + config->hunts_max + jobs_of(config) + grants_of(config) + 1 + TIMER_SLOTS + 1) * sizeof(struct timer);
+}
+
+size_t vx_shard_bytes(const struct vx_shard_config *config)
+{
+    return rounded(sizeof(struct vx_shard)) + rounded(config->players_max * sizeof(struct player)) + rounded(config->players_max * sizeof(struct outbox)) +
+           rounded(config->hunts_max * sizeof(struct hunt)) + rounded(jobs_of(config) * sizeof(struct job)) +
+           rounded(grants_of(config) * sizeof(struct grant)) + rounded(vx_match_bytes(config->players_max)) + rounded(timer_bytes(config));
+}
+
+static int check_config(const struct vx_shard_config *config, struct vx_error *error)
+{
+    if (config->players_max == 0 || config->players_max > VX_PLAYERS_MAX || config->hunts_max == 0 || config->hunts_max > VX_PLAYERS_MAX)
+        return vx_error_set(error, -EINVAL, "shard %u: players_max %u, hunts_max %u: expected 1 to %u", config->shard, config->players_max, config->hunts_max,
+                            VX_PLAYERS_MAX);
+    if (config->chests == 0 || config->chests > 8)
+        return vx_error_set(error, -EINVAL, "shard %u: chests %u: expected 1 to 8", config->shard, config->chests);
+    if (config->repeat_ms == 0 || config->idle_ms == 0 || config->job_ms_max == 0)
+        return vx_error_set(error, -EINVAL, "shard %u: repeat_ms, idle_ms and job_ms_max must be at least 1", config->shard);
+    return 0;
+}
+
+static void *carve(char **at, size_t bytes)
+{
+    void *piece = *at;
+    *at += rounded(bytes);
+    return piece;
+}
+
+static void lists_create(struct vx_shard *shard)
+{
+    const struct vx_shard_config *config = &shard->config;
+    for (uint32_t i = 0; i < config->players_max; i++) {
+        shard->players[i].hunt = NONE;
+        shard->players[i].rating = VX_RATING_START;
+    }
+    for (uint32_t i = 0; i < config->hunts_max; i++)
+        shard->hunts[i].next_free = i + 1 < config->hunts_max ? i + 1 : NONE;
+    for (uint32_t i = 0; i < shard->jobs_max; i++)
+        shard->jobs[i].next_free = i + 1 < shard->jobs_max ? i + 1 : NONE;
+    shard->hunt_free_last = config->hunts_max - 1;
+    shard->timer_hunts = config->players_max;
+    shard->timer_jobs = shard->timer_hunts + config->hunts_max;
+    shard->timer_grants = shard->timer_jobs + shard->jobs_max;
+    shard->timer_match = shard->timer_grants + shard->grants_max;
+    shard->timer_heads = shard->timer_match + 1;
+    timers_create(shard);
+    timer_set(shard, shard->timer_match, 0);
+    jobs_pairing(shard);
+}
+
+int vx_shard_create(const struct vx_shard_config *config, struct vx_shard **created, struct vx_error *error)
+{
+    int rc = check_config(config, error);
+    if (rc != 0)
+        return rc;
+    size_t bytes = vx_shard_bytes(config);
+    char *at = config->allocate(config->allocate_context, bytes, VX_CACHE_LINE_BYTES);
+    if (at == NULL)
+        return vx_error_set(error, -ENOMEM, "shard %u: its arena has no room for %zu KiB", config->shard, bytes >> 10);
+    memset(at, 0, bytes);
+    struct vx_shard *shard = carve(&at, sizeof(*shard));
+    shard->config = *config;
+    shard->rng.state = config->seed;
+    shard->jobs_max = jobs_of(config);
+    shard->grants_max = grants_of(config);
+    shard->players = carve(&at, config->players_max * sizeof(struct player));
+    shard->outboxes = carve(&at, config->players_max * sizeof(struct outbox));
+    shard->hunts = carve(&at, config->hunts_max * sizeof(struct hunt));
+    shard->jobs = carve(&at, shard->jobs_max * sizeof(struct job));
+    shard->grants = carve(&at, shard->grants_max * sizeof(struct grant));
+    shard->match = vx_match_create(carve(&at, vx_match_bytes(config->players_max)), config->players_max);
+    shard->timers = carve(&at, timer_bytes(config));
+    lists_create(shard);
+    *created = shard;
+    return 0;
+}
+
+/* The window of action numbers: which of the last 64 were taken. */
+enum taking { TAKEN_NEW, TAKEN_BEFORE, TAKEN_TOO_OLD };
+static enum taking number_take(struct player *player, uint32_t number, uint32_t now_ms)
+{
+    uint32_t behind = player->number - number;
+    bool starts_anew = !player->known || (player->state == PLAYER_OFFLINE && ((behind >= 64 && behind < 1u << 31) || now_ms - player->last_ms >= RETURN_MS));
+    if (starts_anew) {
+        player->known = 1;
+        player->number = number;
+        player->taken = 1;
+        return TAKEN_NEW;
+    }
+    if ((int32_t)behind < 0) {
+        uint32_t ahead = number - player->number;
+        player->taken = ahead < 64 ? player->taken << ahead | 1 : 1;
+        player->number = number;
+        return TAKEN_NEW;
+    }
+    if (behind >= 64)
+        return TAKEN_TOO_OLD;
+    if (player->taken & (1ull << behind))
+        return TAKEN_BEFORE;
+    player->taken |= 1ull << behind;
+    return TAKEN_NEW;
+}
+
+static enum vx_code acknowledge(struct vx_shard *shard, const struct vx_event *event)
+{
+    if (event->a > shard->outboxes[event->slot].issued)
+        return VX_CODE_BAD_ARGUMENT;
+    if (event->a > shard->players[event->slot].acked)
+        results_acknowledge(shard, event->slot, event->a);
+    answer(shard, event, VX_RESULT_OK, VX_CODE_OK);
+    return VX_CODE_OK;
+}
+
+static enum vx_code action_do(struct vx_shard *shard, const struct vx_event *event)
+{
+    switch (event->type) {
+    case VX_ACTION_MOVE:
+        return hunt_move(shard, event->slot, event);
+    case VX_ACTION_PING:
+        answer(shard, event, VX_RESULT_PONG, VX_CODE_OK);
+        return VX_CODE_OK;
+    case VX_ACTION_ACK:
+        return acknowledge(shard, event);
+    default:
+        return player_event(shard, event->slot, event->type, event);
+    }
+}
+
+static void action_count(struct vx_shard *shard, const struct vx_event *event, enum vx_code code)
+{
+    struct vx_shard_counters *counters = &shard->counters;
+    if (code == VX_CODE_OK) {
+        *(event->type == VX_ACTION_STRIKE ? &counters->actions_pending : &counters->actions_answered) += 1;
+        return;
+    }
+    *(code == VX_CODE_BUSY ? &counters->actions_busy : &counters->actions_refused) += 1;
+    answer(shard, event, VX_RESULT_ERROR, code);
+}
+
+static void action_in(struct vx_shard *shard, const struct vx_event *event)
+{
+    VX_ASSERT(event->slot < shard->config.players_max && event->type != VX_ACTION_NONE && event->type < VX_ACTION_COUNT);
+    struct player *player = &shard->players[event->slot];
+    shard->counters.actions_in++;
+    player->id = event->player;
+    player->session = event->session;
+    player->io = event->io;
+    enum taking taking = number_take(player, event->number, shard->now_ms);
+    player->last_ms = shard->now_ms;
+    if (event->seen > player->acked)
+        results_acknowledge(shard, event->slot, event->seen);
+    if (VX_UNLIKELY(taking == TAKEN_BEFORE)) {
+        shard->counters.actions_repeated++;
+        answer(shard, event, VX_RESULT_REPEATED, VX_CODE_OK);
+        return;
+    }
+    if (VX_UNLIKELY(taking == TAKEN_TOO_OLD)) {
+        action_count(shard, event, VX_CODE_STALE);
+        return;
+    }
+    if (VX_UNLIKELY(player->state == PLAYER_OFFLINE && event->type != VX_ACTION_LEAVE))
+        VX_ASSERT(player_event(shard, event->slot, EVENT_ENTER, NULL) == VX_CODE_OK);
+    enum vx_code code = action_do(shard, event);
+    action_count(shard, event, code);
+    if (event->type == VX_ACTION_FIND && code == VX_CODE_OK)
+        players_match(shard, event->slot);
+}
+
+/* Tickets that found nobody when they came: windows widen with time. */
+static void match_tick(struct vx_shard *shard)
+{
+    for (uint32_t i = 0; i < MATCH_LOOKS; i++) {
+        uint32_t slot = vx_match_next(shard->match);
+        if (slot == VX_MATCH_NONE)
+            break;
+        players_match(shard, slot);
+    }
+    timer_set(shard, shard->timer_match, shard->now_ms + MATCH_TICK_MS);
+}
+
+static void timer_fire(struct vx_shard *shard, uint32_t index)
+{
+    if (index < shard->timer_hunts)
+        player_timer(shard, index);
+    else if (index < shard->timer_jobs)
+        match_event(shard, index - shard->timer_hunts, MATCH_TIMEOUT, 0);
+    else if (index < shard->timer_grants)
+        job_timeout(shard, index - shard->timer_jobs);
+    else if (index < shard->timer_match)
+        grant_timer(shard, index - shard->timer_grants);
+    else
+        match_tick(shard);
+}
+
+static void event_in(struct vx_shard *shard, const struct vx_event *event)
+{
+    switch (event->kind) {
+    case VX_EVENT_ACTION:
+        action_in(shard, event);
+        break;
+    case VX_EVENT_JOB_DONE:
+        job_done(shard, event);
+        break;
+    case VX_EVENT_GRANT_DONE:
+        grant_done(shard, event);
+        break;
+    default:
+        VX_ASSERT(event->kind == VX_EVENT_DRAIN);
+        shard->draining = true;
+    }
+}
+
+static bool has_room(const struct vx_shard_out *out)
+{
+    return out->reply_count + VX_STEP_REPLIES_MAX <= out->reply_max && out->job_count + VX_STEP_JOBS_MAX <= out->job_max &&
+           out->grant_count + VX_STEP_GRANTS_MAX <= out->grant_max;
+}
+
+uint32_t vx_shard_step(struct vx_shard *shard, uint64_t now_us, const struct vx_event *events, uint32_t count, struct vx_shard_out *out)
+{
+    VX_ASSERT(now_us >= shard->now_us);
+    shard->now_us = now_us;
+    shard->now_ms = (uint32_t)(now_us / 1000);
+    shard->out = out;
+    uint32_t done = 0, timer = 0;
+    while (has_room(out) && (timer = timer_take(shard)) != NONE)
+        timer_fire(shard, timer);
+    while (timer == NONE && done < count && has_room(out))
+        event_in(shard, &events[done++]);
+    const struct vx_shard_counters *c = &shard->counters;
+    VX_ASSERT(c->actions_in == c->actions_answered + c->actions_refused + c->actions_repeated + c->actions_busy + c->actions_dropped_gone + c->actions_pending);
+    shard->out = NULL;
+    return done;
+}
+
+void vx_shard_prefetch(const struct vx_shard *shard, const struct vx_event *event)
+{
+    if (event->slot < shard->config.players_max)
+        __builtin_prefetch(&shard->players[event->slot], 1);
+}
+
+const struct vx_shard_counters *vx_shard_counters(const struct vx_shard *shard)
+{
+    return &shard->counters;
+}
+
+size_t vx_shard_tables_markdown(char *buffer, size_t bytes)
+{
+    size_t used = player_table_markdown(buffer, bytes);
+    return used < bytes ? used + match_table_markdown(buffer + used, bytes - used) : used;
+}

@@ -1,0 +1,189 @@
+/* The shard's insides, shared by its files:
+ *
+ *   shard.c    birth, the step, actions in      player_fsm.c  player's table and what its cells do
+ *   timer.c    the wheel                        match_fsm.c   match's table and what its cells do
+ *   results.c  what leaves, and is repeated     jobs.c        formula jobs    grants.c  loot on its way
+ *   hunt.c     MOVE, SUMMON, STRIKE             check.c       invariants by a full walk
+ *
+ * Everything is indices into arrays taken at creation. Time is in whole milliseconds of the shard's clock. */
+#ifndef VX_SHARD_PRIVATE_H
+#define VX_SHARD_PRIVATE_H
+
+#include "vx_match.h"
+#include "vx_rating.h"
+#include "vx_shard.h"
+
+enum {
+    NONE = UINT32_MAX,
+    RESULTS_MAX = 8,        /* unacknowledged results of one player */
+    RESULTS_FOR_FIND = 4,   /* with as many waiting a player begins nothing new … */
+    RESULTS_FOR_STRIKE = 4, /* … strikes are told without repetition … */
+    RESULTS_FOR_LOOT = 6,   /* … and loot waits, so that proposal, start and end always have room */
+    TIMER_TICK_MS = 4,
+    TIMER_SLOTS = 1024,     /* a round of 4 s; what is due later is passed over */
+    MATCH_TICK_MS = 50,
+    MATCH_LOOKS = 8,        /* tickets looked at again in a tick: bounds a step's replies */
+    GRANT_RETRY_MS = 1000,
+    GRANT_ROOM_MS = 100,
+    JOB_TRIES_MAX = 3,
+    HEALTH = 100,
+    MOVE_SLACK_CM = 200,
+    MOVE_MS_MAX = 2000,
+    COORDINATE_CM_MAX = 1000000, /* squares of distances fit 64 bits */
+    RETURN_MS = 5000,       /* after such a silence an offline player may start its numbers anew */
+};
+
+enum player_state { PLAYER_OFFLINE, PLAYER_LOBBY, PLAYER_SEARCHING, PLAYER_PROPOSED, PLAYER_HUNTING, PLAYER_SETTLING, PLAYER_STATES };
+/* Actions come first, under their own numbers; then what happens to a player. */
+enum player_event { EVENT_ENTER = VX_ACTION_COUNT, EVENT_PROPOSE, EVENT_BROKEN, EVENT_SEARCH_END, EVENT_START, EVENT_SETTLE, EVENT_SETTLED, EVENT_GONE, PLAYER_EVENTS };
+enum match_state { MATCH_FORMING, MATCH_PROPOSED, MATCH_HUNTING, MATCH_SETTLING, MATCH_STATES };
+enum match_event { MATCH_PROPOSE, MATCH_ACCEPT, MATCH_START, MATCH_BREAK, MATCH_TIMEOUT, MATCH_LEFT, MATCH_FINISHED, MATCH_DONE, MATCH_EVENTS };
+
+struct player { /* one cache line: what an action touches */
+    uint64_t taken;       /* bit i: action number `number - i` was taken */
+    uint32_t number;      /* highest action number taken */
+    uint32_t session;
+    uint32_t id;
+    uint32_t hunt;        /* index, or NONE */
+    uint32_t last_ms;     /* of the last action */
+    uint32_t moved_ms;
+    int32_t position_cm[3];
+    float rating;
+    uint32_t acked;       /* highest result number received */
+    uint8_t state;        /* enum player_state */
+    uint8_t io;
+    uint8_t side;         /* in its hunt: 0 or 1 */
+    uint8_t results;      /* pending */
+    uint8_t known;        /* an action has come since the start */
+    uint8_t reserved[3];
+} VX_ALIGNED;
+static_assert(sizeof(struct player) == VX_CACHE_LINE_BYTES, "the hot line of a player");
+
+struct result {
+    uint8_t type, code;
+    uint16_t arg16;
+    uint32_t number, a, b, c;
+};
+struct outbox { /* cold: reliable results in order, results[0] the oldest */
+    struct result results[RESULTS_MAX];
+    uint32_t repeat_due_ms, repeat_ms;
+    uint32_t repeats;
+    uint32_t issued; /* highest result number given */
+};
+struct hunt {
+    uint32_t match;     /* id: never 0, unique until 2^32 of them */
+    uint32_t seed, started_ms, generation;
+    uint32_t players[2]; /* slots */
+    uint32_t pending;   /* jobs and grants under way */
+    uint32_t next_free;
+    uint8_t state;      /* enum match_state; FORMING is free */
+    uint8_t accepted, left, dead; /* bit per side */
+    uint8_t claimed;    /* bit per chest */
+    uint8_t chests[2], health[2], streak[2];
+    uint8_t declined;   /* bit per side */
+};
+struct job {
+    struct vx_job job;
+    uint64_t received_cycles;
+    uint32_t generation;
+    uint32_t slot, target, hunt, match, number;
+    uint32_t grant;     /* loot: its grant; pairing: its second */
+    uint32_t next_free;
+    uint8_t tries;
+    bool used;
+};
+enum grant_state { GRANT_FREE, GRANT_JOB, GRANT_SENT, GRANT_DURABLE };
+struct grant {
+    struct vx_grant grant;
+    uint32_t hunt;
+    uint8_t state;
+};
+struct timer {
+    uint32_t next, prev; /* next == own index: not set */
+    uint32_t due_ms;
+};
+
+struct vx_shard {
+    struct vx_shard_config config;
+    struct vx_shard_counters counters VX_ALIGNED;
+    struct vx_rng rng;
+    struct vx_shard_out *out; /* during a step */
+    uint64_t now_us;
+    uint32_t now_ms;
+    bool draining, windows_ready;
+    uint32_t windows_known;
+    struct player *players;
+    struct outbox *outboxes;
+    struct hunt *hunts;
+    struct job *jobs;
+    struct grant *grants;
+    struct vx_match *match;
+    struct timer *timers; /* players, hunts, jobs, grants, match tick, then wheel heads and the due list */
+    uint32_t jobs_max, grants_max;
+    uint32_t timer_hunts, timer_jobs, timer_grants, timer_match, timer_heads;
+    uint32_t wheel_ms;    /* ticks before this are done */
+    uint32_t hunt_free, hunt_free_last, job_free, chest_next;
+};
+
+/* timer.c */
+void timers_create(struct vx_shard *shard);
+uint32_t timers_count(const struct vx_shard *shard);
+void timer_set(struct vx_shard *shard, uint32_t index, uint32_t due_ms);
+void timer_sooner(struct vx_shard *shard, uint32_t index, uint32_t due_ms); /* only when it is not set to be earlier */
+void timer_clear(struct vx_shard *shard, uint32_t index);
+bool timer_is_set(const struct vx_shard *shard, uint32_t index);
+/* Next timer that is due at shard->now_ms, cleared; NONE when there is none. */
+uint32_t timer_take(struct vx_shard *shard);
+
+/* results.c */
+void answer(struct vx_shard *shard, const struct vx_event *event, enum vx_result type, enum vx_code code);
+void answer_long(struct vx_shard *shard, const struct vx_event *event, struct vx_reply reply);
+/* To a player who did not ask. */
+void notice(struct vx_shard *shard, uint32_t slot, struct vx_reply reply);
+/* Numbered and repeated until acknowledged. */
+void result_push(struct vx_shard *shard, uint32_t slot, struct vx_reply reply);
+void results_acknowledge(struct vx_shard *shard, uint32_t slot, uint32_t seen);
+void results_clear(struct vx_shard *shard, uint32_t slot);
+/* True when the player has had all its repeats: gone. */
+bool results_repeat(struct vx_shard *shard, uint32_t slot);
+
+/* player_fsm.c: BAD_ARGUMENT and the like when a cell refuses; nothing has changed then. */
+enum vx_code player_event(struct vx_shard *shard, uint32_t slot, uint32_t event, const struct vx_event *action);
+void player_timer(struct vx_shard *shard, uint32_t slot);
+void players_match(struct vx_shard *shard, uint32_t slot);
+void player_rearm(struct vx_shard *shard, uint32_t slot);
+size_t player_table_markdown(char *buffer, size_t bytes);
+
+/* match_fsm.c */
+uint32_t match_open(struct vx_shard *shard, uint32_t slot_a, uint32_t slot_b); /* NONE: no hunt free */
+void match_event(struct vx_shard *shard, uint32_t hunt, enum match_event event, uint32_t side);
+void match_pending_done(struct vx_shard *shard, uint32_t hunt);
+size_t match_table_markdown(char *buffer, size_t bytes);
+
+/* hunt.c */
+enum vx_code hunt_move(struct vx_shard *shard, uint32_t slot, const struct vx_event *event);
+enum vx_code hunt_summon(struct vx_shard *shard, uint32_t slot, const struct vx_event *event);
+enum vx_code hunt_strike(struct vx_shard *shard, uint32_t slot, const struct vx_event *event);
+void hunt_struck(struct vx_shard *shard, const struct job *job, const struct vx_event *done);
+
+/* jobs.c */
+struct job *job_new(struct vx_shard *shard, uint8_t formula); /* NULL: none free */
+void job_send(struct vx_shard *shard, struct job *job);
+void job_done(struct vx_shard *shard, const struct vx_event *event);
+void job_timeout(struct vx_shard *shard, uint32_t index);
+void jobs_pairing(struct vx_shard *shard);
+
+/* grants.c */
+struct grant *grant_new(struct vx_shard *shard, uint32_t slot, uint32_t hunt); /* NULL: none free */
+void grant_evaluated(struct vx_shard *shard, uint32_t index, uint32_t item, uint32_t amount);
+void grant_done(struct vx_shard *shard, const struct vx_event *event);
+void grant_timer(struct vx_shard *shard, uint32_t index);
+
+static inline uint64_t *gauge_of(struct vx_shard *shard, uint8_t state)
+{
+    uint64_t *const gauges[PLAYER_STATES] = { NULL, NULL, &shard->counters.players_searching, &shard->counters.players_proposed,
+                                              &shard->counters.players_hunting, &shard->counters.players_settling };
+    return gauges[state];
+}
+
+#endif
