@@ -86,11 +86,24 @@ def status(folder):
     return reply.get("result", reply)
 
 
+def server_side(folder):
+    """The half of the live view that only the server knows."""
+    now = status(folder)
+    return f", {now['resident_bytes'] / 2**20:.0f} MiB, shed {sheds(now)}"
+
+
+def sheds(now):
+    return sum(sum(lcore["io"]["actions_shed"]) for lcore in now["lcores"] if "io" in lcore)
+
+
 def play(options, folder, huge):
     port = ["--af-xdp", PEER] if options.veth else ["--memif", folder / "memif.sock"]
     command = [APP / "veltrix-load" / "veltrix-load", "--players", options.players, "--rate", options.rate, "--seconds", options.seconds, "--cpu", os.cpu_count() - 1,
                "--server-ip", "10.99.0.1", "--udp-port", 40000, "--json", folder / "load.json", "--receipts", folder / "receipts", *port] + ([] if huge else ["--no-huge"])
-    code = subprocess.run([str(word) for word in command], check=False).returncode
+    with subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True) as load:
+        for line in load.stdout:
+            print(line.rstrip() + (server_side(folder) if " players, " in line else ""), flush=True)
+    code = load.returncode
     if not (folder / "load.json").exists():
         sys.exit(f"demo: veltrix-load stopped with exit {code}")
     return code, json.loads((folder / "load.json").read_text())
@@ -134,7 +147,7 @@ def main():
     load["grants"] = ledger_agrees(folder, findings)
     load["shards"] = options.shards
     load["veltrixd_resident_bytes"] = now["resident_bytes"]
-    load["sheds"] = sum(sum(lcore["io"]["actions_shed"]) for lcore in now["lcores"] if "io" in lcore)
+    load["sheds"] = sheds(now)
     print(f"veltrixd: {now['resident_bytes'] / 2**20:.0f} MiB resident, {load['sheds']} actions shed, {load['grants']} grants in the ledger")
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(load, indent=1) + "\n")

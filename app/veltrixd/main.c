@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <libgen.h>
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_launch.h>
 #include <signal.h>
@@ -14,7 +15,7 @@
 
 #include "app.h"
 
-enum { CONTROL_POLL_MS = 5, DRAIN_MS_MAX = 3000 };
+enum { CONTROL_POLL_MS = 5, DRAIN_MS_MIN = 20, DRAIN_MS_MAX = 3000 };
 
 static volatile sig_atomic_t stop_asked;
 
@@ -87,7 +88,8 @@ static void drain(struct app *app)
     for (uint32_t i = 0; i < app->lcore_count; i++)
         if (app->lcores[i].shards != NULL)
             vx_shard_lcore_drain(app->lcores[i].shards);
-    for (int ms = 0; ms < DRAIN_MS_MAX && (ms < 20 || pending(app) > 0); ms += CONTROL_POLL_MS) {
+    uint64_t began = rte_rdtsc(), ms;
+    while ((ms = (rte_rdtsc() - began) * 1000 / app->cycles_per_s) < DRAIN_MS_MAX && (ms < DRAIN_MS_MIN || pending(app) > 0)) {
         vx_control_poll(app->control, CONTROL_POLL_MS);
         vx_formula_supervise(app->formula);
     }
