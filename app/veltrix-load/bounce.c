@@ -29,7 +29,7 @@ struct bounce {
     struct bounce_frame *frames;
     uint32_t place;
     uint64_t written_off; /* actions; may come back later */
-    uint64_t heard_ns;
+    uint64_t heard_ns, began_ns;
 };
 
 static int frames_create(struct bounce *bounce)
@@ -114,12 +114,20 @@ static void frames_send(struct bounce *bounce, uint32_t count)
     load->stats.actions_sent += (uint64_t)sent * BOUNCE_ACTIONS;
 }
 
+static bool ahead_of_pace(const struct bounce *bounce)
+{
+    const struct load *load = bounce->load;
+    double due = load->options.pace * (double)(load_now_ns(load) - bounce->began_ns) * 1e-9;
+    return load->options.pace > 0 && (double)load->stats.packets_sent + BOUNCE_BURST > due;
+}
+
 static void bounce_step(struct bounce *bounce, bool sends)
 {
     uint64_t window = (uint64_t)bounce->load->options.window * BOUNCE_ACTIONS;
     uint32_t burst_max = RTE_MIN((uint32_t)BOUNCE_BURST, bounce->load->options.players);
     uint32_t received = frames_receive(bounce);
     uint64_t outstanding = actions_outstanding(bounce);
+    sends = sends && !ahead_of_pace(bounce);
     if (sends && outstanding + BOUNCE_ACTIONS <= window)
         frames_send(bounce, (uint32_t)RTE_MIN((window - outstanding) / BOUNCE_ACTIONS, (uint64_t)burst_max));
     uint64_t now_ns = load_now_ns(bounce->load);
@@ -138,7 +146,7 @@ int load_bounce_run(struct load *load)
         return -ENOMEM;
     uint64_t start_ns = load_now_ns(load), now_ns = start_ns, second_ns = start_ns + 1000 * LOAD_MS;
     uint64_t end_ns = start_ns + (uint64_t)(load->options.seconds * 1e9);
-    bounce.heard_ns = start_ns;
+    bounce.heard_ns = bounce.began_ns = start_ns;
     while (now_ns < end_ns && !load_stop_requested()) {
         bounce_step(&bounce, true);
         now_ns = load_now_ns(load);

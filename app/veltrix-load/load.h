@@ -22,6 +22,7 @@ struct load_options {
     uint32_t players;
     double rate; /* actions a second, all players together */
     double seconds;
+    double pace; /* bounce: packets a second, 0: no limit */
     bool bounce, no_huge, quiet;
     uint32_t server_ip, client_ip; /* network order */
     struct rte_ether_addr server_mac, client_mac;

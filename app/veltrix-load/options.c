@@ -43,6 +43,7 @@ static const struct option_row rows[] = {
     { "--pci", OPTION_DEVICE, 0, LOAD_DEVICE_PCI, 0, "ADDR  a NIC" },
     { "--no-huge", OPTION_FLAG, FIELD(no_huge), 0, 0, "  without huge pages" },
     { "--window", OPTION_U32, FIELD(window), 1, 1 << 20, "N  bounce: packets outstanding (256)" },
+    { "--pace", OPTION_REAL, FIELD(pace), 0, 1e9, "R  bounce: packets a second at most, 0 for no limit (0)" },
     { "--json", OPTION_TEXT, FIELD(json_path), 0, 0, "FILE  the report as one flat object" },
     { "--receipts", OPTION_TEXT, FIELD(receipts_path), 0, 0, "FILE  every receipt seen, one a line" },
     { "--seed", OPTION_U64, FIELD(seed), 0, 0, "S  of the random choices (1)" },

@@ -74,7 +74,7 @@ static uint32_t figures_of(const struct load *load, struct figure figures[FIGURE
     FIGURE("packets_lost", s->packets_lost, 0);
     FIGURE("packets_per_s", s->seconds > 0 ? (double)s->packets_received / s->seconds : 0, 0);
     FIGURE("actions_per_s", s->seconds > 0 ? (double)(s->actions_sent - load_actions_unaccounted(s)) / s->seconds : 0, 0);
-    FIGURE("actions_per_packet", s->turns_sent ? (double)s->actions_sent / (double)s->turns_sent : 0, 3);
+    FIGURE("actions_per_packet", s->packets_sent ? (double)(s->actions_sent - load_actions_unaccounted(s)) / (double)(s->packets_sent + s->packets_received) : 0, 3); /* in + out */
     FIGURE("latency_us_p50", quantile_us(&s->latency_ns, 0.5), 1);
     FIGURE("latency_us_p99", quantile_us(&s->latency_ns, 0.99), 1);
     FIGURE("latency_us_p999", quantile_us(&s->latency_ns, 0.999), 1);
