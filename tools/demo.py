@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-APP = ROOT / "build" / "app"
+APP = pathlib.Path(os.environ.get("VELTRIX_BUILD", ROOT / "build")) / "app"
 HUGE_PAGES = 256  # 2 MiB each: packet pools and tables of both processes
 NAMESPACE, VETH, PEER = "veltrix-demo", "vxdemo0", "vxdemo1"
 
@@ -25,6 +25,7 @@ def arguments():
     parser.add_argument("--rate", type=int, default=400000, help="actions a second")
     parser.add_argument("--json", help="write the figures to this file")
     parser.add_argument("--no-huge", action="store_true")
+    parser.add_argument("--kill-worker", action="store_true", help="kill the formula worker half way: nothing may be lost")
     return parser.parse_args()
 
 
@@ -101,7 +102,11 @@ def play(options, folder, huge):
     command = [APP / "veltrix-load" / "veltrix-load", "--players", options.players, "--rate", options.rate, "--seconds", options.seconds, "--cpu", os.cpu_count() - 1,
                "--server-ip", "10.99.0.1", "--udp-port", 40000, "--json", folder / "load.json", "--receipts", folder / "receipts", *port] + ([] if huge else ["--no-huge"])
     with subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True) as load:
+        seconds = 0
         for line in load.stdout:
+            seconds += " players, " in line
+            if options.kill_worker and " players, " in line and seconds == options.seconds // 2:
+                os.kill(status(folder)["formulas"]["worker_pid"], signal.SIGKILL)
             print(line.rstrip() + (server_side(folder) if " players, " in line else ""), flush=True)
     code = load.returncode
     if not (folder / "load.json").exists():
@@ -144,6 +149,8 @@ def main():
         findings.append(f"veltrix-load found something wrong (exit {code})")
     if server_code != 0:
         findings.append(f"veltrixd's accounts do not balance (exit {server_code})")
+    if options.kill_worker and (now["formulas"]["worker_deaths"] < 1 or now["formulas"]["worker_starts"] < 2):
+        findings.append("the killed formula worker was not replaced")
     load["grants"] = ledger_agrees(folder, findings)
     load["shards"] = options.shards
     load["veltrixd_resident_bytes"] = now["resident_bytes"]
