@@ -1,0 +1,137 @@
+/* Random actions, formulas and ledgers that are late, silent or say things twice: the books balance at
+ * every step, no chest goes to two players, and the same seed gives the same outputs, byte for byte. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "vx_test.h"
+#include "world.h"
+
+enum { STEPS = 20000, BURST = 16, CLAIMS = 1 << 18 };
+static struct world world;
+static struct claim {
+    uint32_t match, player;
+    uint16_t chest;
+    bool used;
+} claims[CLAIMS];
+static uint32_t doubled, matches[WORLD_PLAYERS];
+static uint64_t counter;
+
+static uint32_t below(uint32_t limit)
+{
+    return (uint32_t)(vx_mix64(++counter) >> 20) % limit;
+}
+
+static void watch(struct world *unused, const struct vx_reply *reply)
+{
+    (void)unused;
+    if (reply->type == VX_RESULT_PROPOSAL || reply->type == VX_RESULT_HUNT_STARTED)
+        matches[reply->player] = reply->a;
+    if (reply->type != VX_RESULT_CHEST || reply->code != VX_CODE_OK)
+        return;
+    uint32_t place = (uint32_t)vx_mix64((uint64_t)reply->a << 16 | reply->arg16) % CLAIMS;
+    while (claims[place].used && (claims[place].match != reply->a || claims[place].chest != reply->arg16))
+        place = (place + 1) % CLAIMS;
+    doubled += claims[place].used && claims[place].player != reply->player;
+    claims[place] = (struct claim){ reply->a, reply->player, reply->arg16, true };
+}
+
+static struct vx_event random_action(void)
+{
+    static const uint8_t likely[] = { VX_ACTION_FIND, VX_ACTION_ACCEPT, VX_ACTION_SUMMON, VX_ACTION_SUMMON, VX_ACTION_STRIKE, VX_ACTION_MOVE };
+    uint32_t player = below(WORLD_PLAYERS);
+    uint8_t type = below(4) ? likely[below(sizeof(likely))] : (uint8_t)(1 + below(VX_ACTION_COUNT - 1));
+    struct vx_event event = world_action(&world, player, type);
+    event.arg16 = (uint16_t)below(WORLD_CHESTS + 1);
+    event.arg8 = (uint8_t)below(5);
+    event.a = type == VX_ACTION_MOVE ? below(400) - 200 : type == VX_ACTION_ACK ? world.seen[player] : matches[player];
+    event.b = type == VX_ACTION_MOVE ? below(400) - 200 : 1000 + below(1000);
+    if (below(20) == 0) /* sent again */
+        event.number -= below(8) < event.number ? below(8) % event.number : 0;
+    return event;
+}
+
+/* Most answers come, some twice, some never, in no order. */
+static uint32_t random_answers(struct vx_event *events)
+{
+    uint32_t count = 0;
+    for (uint32_t i = below(12); i > 0 && world.job_count > 0; i--) {
+        uint32_t chosen = below(world.job_count);
+        if (below(50) != 0)
+            events[count++] = world_job_done(&world.jobs[chosen]);
+        if (below(20) != 0)
+            world.jobs[chosen] = world.jobs[--world.job_count];
+    }
+    for (uint32_t i = below(4); i > 0 && world.grant_count > 0; i--) {
+        uint32_t chosen = below(world.grant_count);
+        if (below(20) != 0)
+            events[count++] = (struct vx_event){ .kind = VX_EVENT_GRANT_DONE, .number = world.grants[chosen].chest };
+        if (below(20) != 0)
+            world.grants[chosen] = world.grants[--world.grant_count];
+    }
+    return count;
+}
+
+static bool books_balance(void)
+{
+    const struct vx_shard_counters *c = vx_shard_counters(world.shard);
+    return c->actions_in == c->actions_answered + c->actions_refused + c->actions_repeated + c->actions_busy + c->actions_dropped_gone + c->actions_pending;
+}
+
+static uint64_t run(uint64_t seed)
+{
+    uint32_t unbalanced = 0;
+    memset(claims, 0, sizeof(claims));
+    memset(matches, 0, sizeof(matches));
+    doubled = 0;
+    counter = seed << 32;
+    world_open(&world, seed, 10000);
+    world.watch = watch;
+    for (uint32_t i = 0; i < STEPS; i++) {
+        struct vx_event events[BURST + 16];
+        uint32_t count = random_answers(events);
+        for (uint32_t actions = below(BURST); actions > 0; actions--)
+            events[count++] = random_action();
+        world.now_us += below(20) == 0 ? 200000 : below(4000);
+        world_forget(&world);
+        world_step(&world, events, count);
+        unbalanced += !books_balance();
+        if (i % 500 == 0)
+            vx_shard_check(world.shard);
+    }
+    CU_ASSERT_EQUAL(unbalanced, 0);
+    CU_ASSERT_EQUAL(doubled, 0);
+    return world.digest;
+}
+
+static void everything_ends(void)
+{
+    world_wait(&world, 400000, true, true);
+    const struct vx_shard_counters *c = vx_shard_counters(world.shard);
+    CU_ASSERT(c->players_online == 0 && c->hunts_live == 0 && c->jobs_pending == 0 && c->grants_pending == 0 && c->actions_pending == 0);
+    CU_ASSERT_EQUAL(c->tickets_in, c->tickets_matched + c->tickets_cancelled + c->tickets_timed_out + c->tickets_gone);
+    CU_ASSERT(books_balance());
+    world_close(&world);
+}
+
+static void test_random(void)
+{
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        (void)run(seed);
+        const struct vx_shard_counters *c = vx_shard_counters(world.shard);
+        CU_ASSERT(c->matches_started > 50 && c->strikes > 50 && c->moves > 50 && c->chests_claimed > 50); /* the run does play */
+        everything_ends();
+    }
+}
+
+static void test_same_seed_same_outputs(void)
+{
+    uint64_t first = run(9), again = run(9), other = run(10);
+    CU_ASSERT_EQUAL(first, again);
+    CU_ASSERT_NOT_EQUAL(first, other);
+}
+
+int main(void)
+{
+    static const struct vx_test tests[] = { { "random events", test_random }, { "same seed, same outputs", test_same_seed_same_outputs } };
+    return vx_test_main("shard: random", tests, sizeof(tests) / sizeof(tests[0]));
+}
