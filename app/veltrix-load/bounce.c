@@ -15,6 +15,7 @@ enum {
     BOUNCE_PAYLOAD_BYTES = 16 + BOUNCE_ACTIONS * 16,
     BOUNCE_FRAME_BYTES = LOAD_FRAME_HEAD_BYTES + BOUNCE_PAYLOAD_BYTES,
     BOUNCE_BURST = 32,
+    BOUNCE_PACE_MIN = 4,
     BOUNCE_LOSS_MS = 50, /* silence after which what is outstanding is lost */
     BOUNCE_DRAIN_MS = 200,
 };
@@ -114,11 +115,14 @@ static void frames_send(struct bounce *bounce, uint32_t count)
     load->stats.actions_sent += (uint64_t)sent * BOUNCE_ACTIONS;
 }
 
-static bool ahead_of_pace(const struct bounce *bounce)
+/* Packets that the pace allows now; at least a few, because a device call for one costs as much. */
+static uint32_t pace_room(const struct bounce *bounce)
 {
     const struct load *load = bounce->load;
-    double due = load->options.pace * (double)(load_now_ns(load) - bounce->began_ns) * 1e-9;
-    return load->options.pace > 0 && (double)load->stats.packets_sent + BOUNCE_BURST > due;
+    if (load->options.pace <= 0)
+        return BOUNCE_BURST;
+    double due = load->options.pace * (double)(load_now_ns(load) - bounce->began_ns) * 1e-9 - (double)load->stats.packets_sent;
+    return due < BOUNCE_PACE_MIN ? 0 : due < BOUNCE_BURST ? (uint32_t)due : BOUNCE_BURST;
 }
 
 static void bounce_step(struct bounce *bounce, bool sends)
@@ -127,7 +131,8 @@ static void bounce_step(struct bounce *bounce, bool sends)
     uint32_t burst_max = RTE_MIN((uint32_t)BOUNCE_BURST, bounce->load->options.players);
     uint32_t received = frames_receive(bounce);
     uint64_t outstanding = actions_outstanding(bounce);
-    sends = sends && !ahead_of_pace(bounce);
+    burst_max = RTE_MIN(burst_max, pace_room(bounce));
+    sends = sends && burst_max > 0;
     if (sends && outstanding + BOUNCE_ACTIONS <= window)
         frames_send(bounce, (uint32_t)RTE_MIN((window - outstanding) / BOUNCE_ACTIONS, (uint64_t)burst_max));
     uint64_t now_ns = load_now_ns(bounce->load);

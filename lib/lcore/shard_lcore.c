@@ -13,6 +13,8 @@ enum {
     OUT_JOBS = 128,
     OUT_GRANTS = 64,
     BACKLOG_JOBS = 2048,   /* jobs that found every batch taken; beyond it a job times out in its shard */
+    EVENTS_AHEAD = 16, /* events of a shard that are prefetched while others are stepped */
+    SHARDS_AHEAD = 4,
     EVENTS_BURST = 64,
     TIMERS_US = 1000,      /* an idle shard's timers run this often */
 };
@@ -143,7 +145,8 @@ static uint32_t actions_in(struct vx_shard_lcore *lcore, uint32_t local, uint32_
         uint32_t count = rte_ring_dequeue_zc_burst_elem_start(ring, sizeof(struct vx_event), EVENTS_BURST, &zone, NULL);
         if (count == 0)
             continue;
-        prefetch(lcore->shards[local], zone.ptr1, zone.n1);
+        if (zone.n1 > EVENTS_AHEAD)
+            prefetch(lcore->shards[local], (const struct vx_event *)zone.ptr1 + EVENTS_AHEAD, zone.n1 - EVENTS_AHEAD);
         step(lcore, local, now_us, zone.ptr1, zone.n1);
         if (count > zone.n1)
             step(lcore, local, now_us, zone.ptr2, count - zone.n1);
@@ -151,6 +154,23 @@ static uint32_t actions_in(struct vx_shard_lcore *lcore, uint32_t local, uint32_
         total += count;
     }
     return total;
+}
+
+/* Looks at a shard's waiting events without taking them, so that its players are on their way while
+ * another shard is being stepped. Fewer than a burst lie in each of many rings: prefetching within one is too late. */
+static void shard_prefetch_ahead(struct vx_shard_lcore *lcore, uint32_t local)
+{
+    if (local >= lcore->config.shard_count)
+        return;
+    uint32_t shard = lcore->config.shard_first + local * lcore->config.shard_step;
+    for (uint32_t io = 0; io < lcore->config.io_count; io++) {
+        struct rte_ring_zc_data zone;
+        struct rte_ring *ring = lcore->config.actions[io][shard];
+        if (rte_ring_dequeue_zc_burst_elem_start(ring, sizeof(struct vx_event), EVENTS_AHEAD, &zone, NULL) == 0)
+            continue;
+        prefetch(lcore->shards[local], zone.ptr1, zone.n1);
+        rte_ring_dequeue_zc_elem_finish(ring, 0); /* start has moved the head: put it back, nothing is taken */
+    }
 }
 
 static uint32_t local_of(const struct vx_shard_lcore *lcore, uint32_t shard)
@@ -182,7 +202,10 @@ uint32_t vx_shard_lcore_step(struct vx_shard_lcore *lcore, uint64_t now_us)
     bool drain = __atomic_load_n(&lcore->drain, __ATOMIC_ACQUIRE); /* released by vx_shard_lcore_drain */
     if (VX_UNLIKELY(drain))
         __atomic_store_n(&lcore->drain, false, __ATOMIC_RELAXED);
+    for (uint32_t local = 0; local < SHARDS_AHEAD; local++)
+        shard_prefetch_ahead(lcore, local);
     for (uint32_t local = 0; local < lcore->config.shard_count; local++) {
+        shard_prefetch_ahead(lcore, local + SHARDS_AHEAD);
         work += actions_in(lcore, local, lcore->config.shard_first + local * lcore->config.shard_step, now_us);
         if (VX_UNLIKELY(drain)) {
             struct vx_event event = { .kind = VX_EVENT_DRAIN };

@@ -74,8 +74,7 @@ void vx_session_open(struct vx_session_table *table, struct vx_packet *packets, 
             continue;
         way_read(&packets[i], &way);
         struct entry *entry = &table->entries[packets[i].session];
-        if (memcmp(&entry->way, &way, sizeof(way)) != 0)
-            entry->way = way;
+        entry->way = way; /* the line will be written for the reply's note anyway */
     }
 }
 
