@@ -77,7 +77,6 @@ def residence_round(folder, seconds, found):
 
 def games_round(folder, seconds, found):
     with Veltrixd(folder, PLAYERS) as server:
-        load(folder, server.socket, PLAYERS, 3, "--rate", 400000)
         before = server.status()
         load(folder, server.socket, PLAYERS, max(seconds, 10), "--rate", 400000)
         now = server.status()

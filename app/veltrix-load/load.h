@@ -41,7 +41,7 @@ enum {
     LOAD_TURNS_OUTSTANDING_MAX = 4, /* per player */
     LOAD_RESENDS_MAX = 10,
     LOAD_RESEND_MS = 300,
-    LOAD_ACK_MS = 150,
+    LOAD_ACK_MS = 500, /* most acknowledgements ride on the next action before that */
     LOAD_SPEED_CM_S = 800,      /* a fifth below the server's 1000: the two clocks see different gaps */
     LOAD_STRIDE_MS_MAX = 2000,  /* time saved up for one step */
     LOAD_SUMMON_RANGE_CM = 100, /* inside any sensible chest range */

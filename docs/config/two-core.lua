@@ -25,7 +25,7 @@ return {
     count = 40, ring_events = 512, seed = 1,
     hunts_max = 0, -- half of a shard's players
     proposal_ms = 10000, search_ms = 120000, hunt_ms = 180000, idle_ms = 30000,
-    repeat_ms = 200, repeats_max = 8, job_ms = 50,
+    repeat_ms = 750, repeats_max = 8, job_ms = 50,
     speed_cm_s = 1200, chest_range_cm = 300, strike_range_cm = 1000, chests = 8,
   },
   formulas = { folder = "/usr/share/veltrix/formulas", idle_us = 20 },

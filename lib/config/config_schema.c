@@ -58,7 +58,7 @@ const struct setting config_settings[] = {
     NUMBER("shards", "search_ms", IN_CONFIG(shards.search_ms), 100, DAY_MS, 120000, "ms", "life of a ticket"),
     NUMBER("shards", "hunt_ms", IN_CONFIG(shards.hunt_ms), 100, DAY_MS, 180000, "ms", "length of a hunt"),
     NUMBER("shards", "idle_ms", IN_CONFIG(shards.idle_ms), 100, DAY_MS, 30000, "ms", "silence after which a player is offline"),
-    NUMBER("shards", "repeat_ms", IN_CONFIG(shards.repeat_ms), 1, 60000, 200, "ms", "first repeat of an unacknowledged result; doubles"),
+    NUMBER("shards", "repeat_ms", IN_CONFIG(shards.repeat_ms), 1, 60000, 750, "ms", "first repeat of an unacknowledged result; doubles"),
     NUMBER("shards", "repeats_max", IN_CONFIG(shards.repeats_max), 1, 32, 8, "repeats", "then the player is gone"),
     NUMBER("shards", "job_ms", IN_CONFIG(shards.job_ms), 1, 60000, 50, "ms", "deadline of a formula"),
     NUMBER("shards", "speed_cm_s", IN_CONFIG(shards.speed_cm_s), 1, 1000000, 1200, "cm/s", "fastest MOVE"),
