@@ -12,7 +12,8 @@
 
 enum {
     GARBAGE_KB_MAX = 1024, /* compiled formulas make none: this is for those that build tables */
-    GARBAGE_STEP_KB = 16,  /* a piece of collection between batches: tens of microseconds */
+    GARBAGE_STEP_KB = 16,  /* a piece of collection between batches: tens of microseconds … */
+    GARBAGE_STEP_PART = 8, /* … and more by this part of what is too much, or a formula can outrun it */
 };
 
 static const char *const kind_names[VX_FORMULA_KINDS] = { "battle", "loot", "pairing" };
@@ -47,6 +48,7 @@ static void setup_push(struct worker *worker)
     field_set(lua, "state", offsetof(struct formula_batch, state));
     field_set(lua, "count", offsetof(struct formula_batch, count));
     field_set(lua, "version", offsetof(struct formula_batch, version));
+    field_set(lua, "attempts", offsetof(struct formula_batch, attempts));
     field_set(lua, "inputs", offsetof(struct formula_batch, inputs));
     field_set(lua, "outputs", offsetof(struct formula_batch, outputs));
     field_set(lua, "seeds", offsetof(struct formula_batch, seeds));
@@ -63,10 +65,11 @@ static bool formula_load(struct worker *worker, uint32_t kind)
     lua_pushstring(lua, kind_names[kind]);
     const char *path = lua_pushfstring(lua, "%s/%s.lua", worker->options.formula_folder, kind_names[kind]);
     (void)snprintf(worker->header->text, sizeof(worker->header->text), "loading %s", path);
-    if (lua_pcall(lua, 2, 3, 0) != 0)
+    if (lua_pcall(lua, 2, 4, 0) != 0)
         return fail(worker);
     worker->versions[kind] = (uint32_t)lua_tonumber(lua, -1);
     lua_pop(lua, 1);
+    worker->minima_refs[kind] = luaL_ref(lua, LUA_REGISTRYINDEX);
     worker->careful_refs[kind] = luaL_ref(lua, LUA_REGISTRYINDEX);
     worker->loop_refs[kind] = luaL_ref(lua, LUA_REGISTRYINDEX);
     return true;
@@ -125,10 +128,23 @@ uint32_t runtime_evaluate(struct worker *worker, uint32_t kind, uint32_t number,
     return evaluate_carefully(worker, kind, number, count);
 }
 
+uint32_t runtime_give_up(struct worker *worker, uint32_t kind, uint32_t number, uint32_t count)
+{
+    lua_State *lua = worker->lua;
+    (void)fprintf(stderr, "veltrix-formula-worker: %s: %d workers have ended on one batch: its %u jobs are answered with the minima\n", kind_names[kind],
+                  FORMULA_ATTEMPTS_MAX, count);
+    lua_rawgeti(lua, LUA_REGISTRYINDEX, worker->minima_refs[kind]);
+    lua_pushinteger(lua, (lua_Integer)number);
+    lua_pushinteger(lua, (lua_Integer)count);
+    VX_ASSERT(lua_pcall(lua, 2, 0, 0) == 0);
+    return count;
+}
+
 void runtime_collect(struct worker *worker)
 {
-    if (lua_gc(worker->lua, LUA_GCCOUNT, 0) < worker->heap_kb + GARBAGE_KB_MAX)
+    int too_much_kb = lua_gc(worker->lua, LUA_GCCOUNT, 0) - worker->heap_kb - GARBAGE_KB_MAX;
+    if (VX_LIKELY(too_much_kb < 0))
         return;
-    (void)lua_gc(worker->lua, LUA_GCSTEP, GARBAGE_STEP_KB);
+    (void)lua_gc(worker->lua, LUA_GCSTEP, GARBAGE_STEP_KB + too_much_kb / GARBAGE_STEP_PART);
     (void)lua_gc(worker->lua, LUA_GCSTOP, 0); /* a step sets the collector going again */
 }

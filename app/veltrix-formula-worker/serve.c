@@ -1,5 +1,5 @@
-/* Finds submitted batches and answers them. What is to be done stands in the batches' states and
- * nowhere else: a new worker needs no word from the one before. */
+/* Finds submitted batches and answers them. What is to be done stands in the batches and nowhere
+ * else: a new worker needs no word from the one before, but for where to begin. */
 #include <immintrin.h>
 #include <time.h>
 
@@ -18,6 +18,18 @@ static void counter_add(uint64_t *counter, uint64_t value)
     __atomic_store_n(counter, *counter + value, __ATOMIC_RELAXED);
 }
 
+static uint32_t evaluate(struct worker *worker, uint32_t kind, uint32_t number, uint32_t count)
+{
+    uint32_t *attempts = &worker->batches[number].attempts;
+    if (VX_UNLIKELY(*attempts >= FORMULA_ATTEMPTS_MAX)) {
+        counter_add(&worker->header->given_up[kind], 1);
+        return runtime_give_up(worker, kind, number, count);
+    }
+    /* Stands in the memory before the formula runs: whatever ends this process, it was counted. */
+    __atomic_store_n(attempts, *attempts + 1, __ATOMIC_RELEASE);
+    return runtime_evaluate(worker, kind, number, count);
+}
+
 static void serve_batch(struct worker *worker, uint32_t kind, uint32_t number)
 {
     struct formula_header *header = worker->header;
@@ -26,7 +38,8 @@ static void serve_batch(struct worker *worker, uint32_t kind, uint32_t number)
     VX_ASSERT(count >= 1 && count <= FORMULA_BATCH_JOBS);
     uint64_t began_ns = now_ns();
     atomic_store_explicit(&header->batch_began_ns, began_ns, memory_order_relaxed);
-    uint32_t failures = runtime_evaluate(worker, kind, number, count);
+    header->turn = number / FORMULA_BATCHES;
+    uint32_t failures = evaluate(worker, kind, number, count);
     batch->version = worker->versions[kind];
     counter_add(&header->busy_ns[kind], now_ns() - began_ns);
     counter_add(&header->jobs[kind], count);
@@ -58,16 +71,18 @@ static uint32_t serve_lane_kind(struct worker *worker, uint32_t lane, uint32_t k
 
 static uint32_t serve_pass(struct worker *worker)
 {
-    uint32_t served = 0;
-    for (uint32_t lane = 0; lane < worker->header->lanes; lane++)
-        for (uint32_t kind = 0; kind < VX_FORMULA_KINDS; kind++)
-            served += serve_lane_kind(worker, lane, kind);
+    uint32_t served = 0, turns = worker->header->lanes * VX_FORMULA_KINDS;
+    for (uint32_t i = 0; i < turns; i++) {
+        uint32_t turn = (worker->first_turn + i) % turns;
+        served += serve_lane_kind(worker, turn / VX_FORMULA_KINDS, turn % VX_FORMULA_KINDS);
+    }
     return served;
 }
 
 void serve(struct worker *worker, const volatile sig_atomic_t *stop)
 {
     struct timespec idle = { .tv_sec = worker->options.idle_us / 1000000, .tv_nsec = worker->options.idle_us % 1000000 * 1000l };
+    worker->first_turn = worker->header->turn + 1; /* behind the batch on which the worker before may have ended */
     while (!*stop) {
         if (serve_pass(worker) > 0)
             runtime_collect(worker);

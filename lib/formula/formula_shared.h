@@ -4,8 +4,10 @@
  *
  * A batch belongs to one side at a time, and its state word says to which:
  *   FREE, DONE   shard lcore
- *   SUBMITTED    worker; it reads inputs and seeds, writes outputs and version, and never anything else,
- *                so that a batch whose worker was killed half way can be evaluated again
+ *   SUBMITTED    worker; it reads inputs and seeds, writes outputs and version, and counts the attempt;
+ *                never anything else, so that a batch whose worker was killed half way can be evaluated
+ *                again. FORMULA_ATTEMPTS_MAX workers may end on it: the next one answers it with the minima
+ *                and does not evaluate it, or one bad job would end every worker there is.
  * lua/runtime/batch.lua declares struct formula_batch once more for LuaJIT; the worker hands it sizes
  * and offsets from this declaration, and it refuses to start when they differ. */
 #ifndef FORMULA_SHARED_H
@@ -17,10 +19,11 @@
 
 enum {
     FORMULA_MAGIC = 0x78764658,
-    FORMULA_LAYOUT_VERSION = 1,
+    FORMULA_LAYOUT_VERSION = 2,
     FORMULA_BATCH_JOBS = 64,        /* LuaJIT's loop becomes hot at 56; 64 floats are four cache lines */
     FORMULA_BATCHES = 16,           /* of a lane and kind: 1,024 jobs; a power of two */
     FORMULA_TEXT_BYTES = 320,       /* leaves room in struct vx_error for what is put before it */
+    FORMULA_ATTEMPTS_MAX = 2,
     FORMULA_HEADER_BYTES = 4096,    /* batches begin on a page */
 };
 
@@ -30,7 +33,8 @@ struct formula_batch {
     uint32_t state_reserved[15];
     uint32_t count;   /* shard: w, worker: r */
     uint32_t version; /* worker: w, shard: r; of the formula that answered */
-    uint32_t reserved[14];
+    uint32_t attempts; /* shard: w 0, worker: rw; evaluations begun */
+    uint32_t reserved[13];
     float inputs[VX_JOB_INPUTS][FORMULA_BATCH_JOBS];   /* shard: w, worker: r */
     float outputs[VX_JOB_OUTPUTS][FORMULA_BATCH_JOBS]; /* worker: w, shard: r */
     uint64_t seeds[FORMULA_BATCH_JOBS];                /* shard: w, worker: r */
@@ -53,7 +57,11 @@ struct formula_header {
     _Atomic uint64_t batch_began_ns VX_ALIGNED; /* CLOCK_MONOTONIC; 0 between batches */
     /* One writer, the living worker; they go on counting where a dead one stopped. */
     uint64_t jobs[VX_FORMULA_KINDS], batches[VX_FORMULA_KINDS], busy_ns[VX_FORMULA_KINDS];
-    uint64_t failures[VX_FORMULA_KINDS]; /* jobs whose formula raised an error: answered with the minima */
+    uint64_t failures[VX_FORMULA_KINDS]; /* jobs answered with the minima: the formula raised an error, or their batch was given up */
+    uint64_t given_up[VX_FORMULA_KINDS]; /* batches on which FORMULA_ATTEMPTS_MAX workers have ended */
+    /* lane * VX_FORMULA_KINDS + kind of the batch begun last. The next worker begins behind it: were it to begin
+     * in front each time, a formula that ends its workers would keep all that comes after from being served. */
+    uint32_t turn;
 };
 static_assert(sizeof(struct formula_header) <= FORMULA_HEADER_BYTES, "header");
 

@@ -18,6 +18,7 @@ static void publish(struct formula_lane_kind *kind)
     uint32_t index = kind->published % FORMULA_BATCHES;
     kind->counts[index] = (uint8_t)kind->filled;
     kind->batches[index].count = kind->filled;
+    kind->batches[index].attempts = 0;
     kind->published++;
     kind->filled = 0;
     /* release: inputs before state; pairs with the acquire in the worker's serve_lane_kind(). */

@@ -1,6 +1,7 @@
 /* The control thread's side of formulas: takes the shared memory, starts the worker, and sees to it
  * that there is one. LuaJIT cannot interrupt a compiled loop, so a formula that does not end is ended
- * together with its process; the batch stays SUBMITTED and the next worker evaluates it. */
+ * together with its process; the batch stays SUBMITTED and the next worker evaluates it, or gives it up
+ * when it is the second one that ended there. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -271,6 +272,8 @@ void vx_formula_counters(const struct vx_formula *formula, struct vx_formula_cou
         counters->jobs[i] = vx_counter_read(&formula->header->jobs[i]);
         counters->batches[i] = vx_counter_read(&formula->header->batches[i]);
         counters->busy_ns[i] = vx_counter_read(&formula->header->busy_ns[i]);
+        counters->failures[i] = vx_counter_read(&formula->header->failures[i]);
+        counters->given_up[i] = vx_counter_read(&formula->header->given_up[i]);
     }
 }
 

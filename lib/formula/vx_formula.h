@@ -28,6 +28,8 @@ struct vx_formula_counters { /* control thread: rw */
     int64_t worker_pid;
     /* from the shared memory, written by the worker */
     uint64_t jobs[VX_FORMULA_KINDS], batches[VX_FORMULA_KINDS], busy_ns[VX_FORMULA_KINDS];
+    uint64_t failures[VX_FORMULA_KINDS]; /* jobs answered with the minima: an error, or their batch was given up */
+    uint64_t given_up[VX_FORMULA_KINDS]; /* batches on which two workers have ended */
 };
 struct vx_formula;
 
@@ -35,7 +37,8 @@ struct vx_formula;
  * formulas. Errors name the formula file and the line. */
 int vx_formula_start(const struct vx_formula_config *config, struct vx_formula **formula, struct vx_error *error);
 /* Control thread, every few milliseconds: reaps a dead worker and starts the next; kills one that has
- * held a batch for more than a second. */
+ * held a batch for more than a second. A batch on which two workers have ended is answered with the
+ * minima by the third. */
 void vx_formula_supervise(struct vx_formula *formula);
 void vx_formula_counters(const struct vx_formula *formula, struct vx_formula_counters *counters);
 void vx_formula_stop(struct vx_formula *formula);

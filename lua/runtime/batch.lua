@@ -22,7 +22,8 @@ struct formula_batch {
     uint32_t state_reserved[15];
     uint32_t count;
     uint32_t version;
-    uint32_t reserved[14];
+    uint32_t attempts;
+    uint32_t reserved[13];
     float inputs[6][64];
     float outputs[4][64];
     uint64_t seeds[64];
@@ -138,7 +139,13 @@ local function careful(number, count)
     end
     return failures
 end
-return loop, careful
+local function minima(number, count)
+    local outputs = batches[number].outputs
+    for i = 0, count - 1 do
+        $minima
+    end
+end
+return loop, careful, minima
 ]]
 
 local function loop_text(formula)
@@ -229,7 +236,7 @@ local function warm_up(path, formula, loop, chunk)
 end
 jit.off(warm_up)
 
----- load(kind, path): loop(number, count), careful(number, count), version ----
+---- load(kind, path): loop(number, count), careful(number, count), minima(number, count), version ----
 
 local function environment()
     return { math = {
@@ -244,11 +251,14 @@ if not jit.status() then
 end
 
 return function(name, path)
-    local chunk = assert(loadfile(path, "t", environment()))
+    local chunk, why = loadfile(path, "t", environment())
+    if not chunk then -- the refusal of bytecode is the one that does not say of which file
+        error(string.find(why, "wrong mode", 1, true) and path .. ": is bytecode, expected Lua text" or why, 0)
+    end
     local formula = chunk()
     check_declared(path, name, formula)
     local loop_chunk = "=batch:" .. name
-    local loop, careful = assert(loadstring(loop_text(formula), loop_chunk))(formula.formula, random, state, batches, pcall)
+    local loop, careful, minima = assert(loadstring(loop_text(formula), loop_chunk))(formula.formula, random, state, batches, pcall)
     warm_up(path, formula, loop, loop_chunk)
-    return loop, careful, formula.version
+    return loop, careful, minima, formula.version
 end

@@ -1,0 +1,377 @@
+/* formula: what is wrong with formulas — refused at the start in words, or contained while running. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "formula_test.h"
+
+enum { ALL_MS = 30000 };
+
+static struct test_folder folder;
+static struct vx_formula *formula;
+static struct vx_error error;
+
+static struct vx_formula_counters counters(void)
+{
+    struct vx_formula_counters counted;
+    vx_formula_counters(formula, &counted);
+    return counted;
+}
+
+/* The folder's formulas must be refused in words that contain both. */
+static void refused(const char *runtime, const char *words, const char *more_words)
+{
+    int rc = formula_start(folder.path, runtime, NULL, 1, &formula, &error);
+    CU_ASSERT(rc < 0);
+    if (rc == 0)
+        vx_formula_stop(formula);
+    bool has = strstr(error.text, words) != NULL && strstr(error.text, more_words) != NULL;
+    CU_ASSERT(has);
+    if (!has)
+        (void)fprintf(stderr, "\n    expected \"%s\" and \"%s\" in \"%s\"\n", words, more_words, error.text);
+}
+
+static void battle_refused(const char *before, const char *body, const char *words, const char *more_words)
+{
+    folder_write_battle(&folder, before, body);
+    refused(NULL, words, more_words);
+}
+
+static void a_syntax_error_names_file_and_line(void)
+{
+    static const char text[] = "return {\n  name = \"battle\",\n  version = = 1,\n}\n";
+    folder_make(&folder);
+    folder_write(&folder, "battle.lua", text, strlen(text));
+    refused(NULL, "battle.lua:3:", "unexpected symbol");
+    folder_remove(&folder);
+}
+
+static void a_missing_file_is_named(void)
+{
+    folder_make(&folder);
+    folder_write(&folder, "loot.lua", NULL, 0);
+    refused(NULL, "loot.lua", "No such file");
+    refused("/nowhere", "/nowhere/batch.lua", "No such file");
+    folder_remove(&folder);
+    CU_ASSERT(formula_start(NULL, NULL, "/nowhere/worker", 1, &formula, &error) == -ENOENT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "/nowhere/worker"));
+    CU_ASSERT(formula_start(NULL, NULL, "/bin/true", 1, &formula, &error) < 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "/bin/true ended with status 0"));
+    CU_ASSERT(formula_start(NULL, NULL, NULL, 0, &formula, &error) == -EINVAL);
+}
+
+static void wrong_declarations_are_told(void)
+{
+    static const char *const rest = "version = 1, inputs = { { name = \"wait_s\", min = 0, max = 60 } }, outputs = { { name = \"window_rating\", min = 50, max = 2000 } }, "
+                                    "formula = function(wait_s) return 50 end";
+    static const struct {
+        const char *text, *words;
+    } wrong[] = {
+        { "return 5", "expected a table" },
+        { "return { name = \"paring\", %s }", "name is paring" },
+        { "return { name = \"pairing\", %s, version = 1.5 }", "version is 1.5" },
+        { "return { name = \"pairing\", %s, inputs = { } }", "expected 1 inputs" },
+        { "return { name = \"pairing\", %s, inputs = { { name = \"wait_ms\", min = 0, max = 60 } } }", "input 1 is wait_ms" },
+        { "return { name = \"pairing\", %s, outputs = { { name = \"window_rating\", min = 50, max = 2000000 } } }", "window_rating: min 50 and max 2000000" },
+        { "return { name = \"pairing\", formula = 5 }", "expected a table with a function called formula" },
+    };
+    folder_make(&folder);
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        char text[1024];
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* from the table above */
+#pragma GCC diagnostic ignored "-Wformat-extra-args"
+        int bytes = snprintf(text, sizeof(text), wrong[i].text, rest);
+#pragma GCC diagnostic pop
+        folder_write(&folder, "pairing.lua", text, (size_t)bytes);
+        refused(NULL, "pairing.lua", wrong[i].words);
+    }
+    folder_remove(&folder);
+}
+
+static void the_rest_of_lua_is_out_of_reach(void)
+{
+    static const char *const reached[] = { "ffi", "jit", "io", "os", "require", "package", "debug", "load", "loadstring", "loadfile", "dofile", "setfenv",
+                                           "getfenv", "_G", "setmetatable", "getmetatable", "rawset", "pcall", "string", "table", "coroutine", "collectgarbage" };
+    folder_make(&folder);
+    for (unsigned i = 0; i < sizeof(reached) / sizeof(reached[0]); i++) {
+        char before[128];
+        (void)snprintf(before, sizeof(before), "local it = %s.x or %s()", reached[i], reached[i]);
+        battle_refused(before, "return 5, 0", "battle.lua:1:", reached[i]);
+    }
+    battle_refused("local f = io.open(\"escaped\", \"w\")", "return 5, 0", "battle.lua:1:", "io");
+    battle_refused("local ffi = require \"ffi\"", "return 5, 0", "battle.lua:1:", "require");
+    battle_refused("local s = (\"x\"):rep(10)", "return 5, 0", "battle.lua:1:", "attempt to index");
+    battle_refused("local r = math.random()", "return 5, 0", "battle.lua:1:", "random");
+    battle_refused("", "return os.time(), 0", "battle.lua:", "os"); /* seen while warming up */
+    folder_remove(&folder);
+}
+
+static void bytecode_is_refused(void)
+{
+    folder_make(&folder);
+    char command[1024];
+    (void)snprintf(command, sizeof(command), "luajit -b %s/battle.lua %s/compiled && mv %s/compiled %s/battle.lua", folder.path, folder.path, folder.path, folder.path);
+    if (system(command) != 0) { /* no luajit program here: the signature is enough */
+        static const char text[] = "\x1bLJ\x02\x02";
+        folder_write(&folder, "battle.lua", text, sizeof(text) - 1);
+    }
+    refused(NULL, "battle.lua", "is bytecode, expected Lua text");
+    folder_remove(&folder);
+}
+
+static void a_different_layout_is_refused(void)
+{
+    folder_make(&folder);
+    folder_write_runtime(&folder, "float inputs[6][64]", "float inputs[5][64]");
+    refused(folder.path, "struct formula_batch", "in batch.lua and");
+    folder_write_runtime(&folder, "uint32_t count;\n    uint32_t version;", "uint32_t version;\n    uint32_t count;");
+    refused(folder.path, "offset of", "formula_shared.h");
+    folder_write_runtime(&folder, "uint32_t ids[64];\n    uint16_t shards[64];", "uint16_t shards[64];\n    uint32_t ids[64];");
+    refused(folder.path, "offset of", "formula_shared.h");
+    folder_remove(&folder);
+}
+
+static void what_cannot_be_compiled_is_refused(void)
+{
+    folder_make(&folder);
+    battle_refused("", "local t = function() return damage end; t(); return 5, 0", "battle.lua: the loop cannot be compiled", "NYI");
+    folder_remove(&folder);
+}
+
+static void a_load_without_end_is_ended(void)
+{
+    folder_make(&folder);
+    uint32_t began = ms_now();
+    battle_refused("while true do end", "return 5, 0", "not ready after 5000 ms", "battle.lua");
+    CU_ASSERT(ms_now() - began < 7000);
+    folder_remove(&folder);
+}
+
+/* ---- while running: weapons from 9 on are outside of the declared range ---- */
+
+static bool is_bad(const struct vx_job *job)
+{
+    return job->formula == VX_FORMULA_BATTLE && job->in[3] >= 9;
+}
+
+static bool is_battle(const struct vx_job *job)
+{
+    return job->formula == VX_FORMULA_BATTLE;
+}
+
+/* Mixed jobs, one in `every` battles bad. Returns how many are. */
+static uint32_t mix(struct test_jobs *jobs, uint32_t count, uint32_t lanes, uint32_t every)
+{
+    struct vx_rng rng = { 7 };
+    uint32_t bad = 0, battles = 0;
+    jobs_make(jobs, count, lanes);
+    for (uint32_t i = 0; i < count; i++) {
+        jobs->jobs[i] = job_random(&rng, (uint8_t)vx_rng_below(&rng, VX_FORMULA_KINDS), i);
+        if (is_battle(&jobs->jobs[i]) && battles++ % every == every / 2) {
+            jobs->jobs[i].in[3] = 9;
+            bad++;
+        }
+    }
+    return bad;
+}
+
+static bool has_minima(const struct vx_event *answer)
+{
+    return answer->out[0] == 5 && answer->out[1] == 0;
+}
+
+static void a_formula_that_fails_for_some_jobs(void)
+{
+    struct test_jobs jobs;
+    CU_ASSERT_EQUAL_FATAL(formula_start(NULL, NULL, NULL, TEST_LANES, &formula, &error), 0);
+    uint32_t bad = mix(&jobs, 20000, TEST_LANES, 40);
+    CU_ASSERT(bad > 100);
+    CU_ASSERT(jobs_run(&jobs, formula, ALL_MS)); /* shipped battle: there is no weapon 9, an index of nil */
+    CU_ASSERT(jobs.done == jobs.count && jobs.twice == 0);
+    CU_ASSERT_EQUAL(jobs_wrong(&jobs, is_bad), 0);
+    uint32_t minima = 0;
+    for (uint32_t i = 0; i < jobs.count; i++)
+        minima += is_bad(&jobs.jobs[i]) && has_minima(&jobs.answers[i]);
+    CU_ASSERT_EQUAL(minima, bad);
+    struct vx_formula_counters c = counters();
+    CU_ASSERT_EQUAL(c.failures[VX_FORMULA_BATTLE], bad);
+    CU_ASSERT(c.failures[VX_FORMULA_LOOT] == 0 && c.failures[VX_FORMULA_PAIRING] == 0 && c.given_up[VX_FORMULA_BATTLE] == 0);
+    CU_ASSERT_EQUAL(c.worker_deaths, 0);
+    jobs_free(&jobs);
+    vx_formula_stop(formula);
+}
+
+static void the_failure_is_told_with_file_and_line(void)
+{
+    char worker[2 * VX_PATH_BYTES], log[2 * VX_PATH_BYTES];
+    struct test_jobs jobs;
+    folder_make(&folder);
+    folder_write_worker(&folder, "worker", false);
+    (void)snprintf(worker, sizeof(worker), "%s/worker", folder.path);
+    (void)snprintf(log, sizeof(log), "%s/worker.stderr", folder.path);
+    CU_ASSERT_EQUAL_FATAL(formula_start(folder.path, NULL, worker, 1, &formula, &error), 0);
+    (void)mix(&jobs, 300, 1, 10);
+    CU_ASSERT(jobs_run(&jobs, formula, ALL_MS));
+    vx_formula_stop(formula);
+    char *text = file_read(log, NULL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "veltrix-formula-worker: battle: "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "battle.lua:29:"));
+    free(text);
+    jobs_free(&jobs);
+    folder_remove(&folder);
+}
+
+/* Every table lives for a moment only, but is one: the collector must keep up. */
+static void garbage_is_collected(void)
+{
+    struct test_jobs jobs;
+    char status[64];
+    folder_make(&folder);
+    folder_write_battle(&folder, "local kept = {}", "kept[1] = { attacker_rating, target_rating, { distance_m } }; return kept[1][3][1], 0");
+    CU_ASSERT_EQUAL_FATAL(formula_start(folder.path, NULL, NULL, TEST_LANES, &formula, &error), 0);
+    jobs_make(&jobs, 400000, TEST_LANES);
+    struct vx_rng rng = { 8 };
+    for (uint32_t i = 0; i < jobs.count; i++)
+        jobs.jobs[i] = job_random(&rng, VX_FORMULA_BATTLE, i);
+    CU_ASSERT(jobs_run(&jobs, formula, ALL_MS));
+    (void)snprintf(status, sizeof(status), "/proc/%d/statm", (int)counters().worker_pid);
+    FILE *file = fopen(status, "re");
+    unsigned long pages = 0, resident = 0;
+    CU_ASSERT(file != NULL && fscanf(file, "%lu %lu", &pages, &resident) == 2);
+    if (file != NULL)
+        (void)fclose(file);
+    CU_ASSERT(resident * 4096 < 16u << 20);
+    CU_ASSERT(counters().worker_deaths == 0 && counters().failures[0] == 0);
+    jobs_free(&jobs);
+    vx_formula_stop(formula);
+    folder_remove(&folder);
+}
+
+/* ---- what ends the worker ---- */
+
+static void start_endless(void)
+{
+    folder_make(&folder);
+    folder_write_battle(&folder, "", "while weapon >= 9 do end; return 6, 1");
+    CU_ASSERT_EQUAL_FATAL(formula_start(folder.path, NULL, NULL, TEST_LANES, &formula, &error), 0);
+}
+
+/* Answered with the formula above, or given up. */
+static uint32_t neither(const struct test_jobs *jobs, uint32_t *minima)
+{
+    uint32_t other = 0;
+    *minima = 0;
+    for (uint32_t i = 0; i < jobs->count; i++) {
+        const struct vx_event *answer = &jobs->answers[i];
+        if (!is_battle(&jobs->jobs[i]))
+            continue;
+        if (has_minima(answer))
+            (*minima)++;
+        else
+            other += is_bad(&jobs->jobs[i]) || answer->out[0] != 6 || answer->out[1] != 1;
+    }
+    return other;
+}
+
+static void an_endless_loop_costs_its_batch_and_no_other(void)
+{
+    struct test_jobs jobs;
+    uint32_t minima;
+    start_endless();
+    uint32_t bad = mix(&jobs, 6000, TEST_LANES, 2000), began = ms_now();
+    CU_ASSERT_EQUAL(bad, 1);
+    CU_ASSERT(jobs_run(&jobs, formula, ALL_MS));
+    uint32_t took_ms = ms_now() - began;
+    CU_ASSERT(took_ms >= 2000 && took_ms < 4000); /* twice a deadline of a second */
+    CU_ASSERT(jobs.done == jobs.count && jobs.twice == 0);
+    CU_ASSERT_EQUAL(jobs_wrong(&jobs, is_battle), 0);
+    CU_ASSERT_EQUAL(neither(&jobs, &minima), 0);
+    struct vx_formula_counters c = counters();
+    CU_ASSERT(minima >= 1 && minima <= 64);
+    CU_ASSERT_EQUAL(c.failures[VX_FORMULA_BATTLE], minima);
+    CU_ASSERT(c.given_up[VX_FORMULA_BATTLE] == 1 && c.given_up[VX_FORMULA_LOOT] == 0);
+    CU_ASSERT(c.worker_deaths == 2 && c.worker_starts == 3);
+    jobs_free(&jobs);
+    vx_formula_stop(formula);
+    folder_remove(&folder);
+}
+
+/* Many bad batches of one kind: the others are served between any two deaths, on both lanes. */
+static void the_other_kinds_are_served_meanwhile(void)
+{
+    struct test_jobs jobs;
+    struct vx_rng rng = { 9 };
+    start_endless();
+    jobs_make(&jobs, 640, TEST_LANES);
+    for (uint32_t i = 0; i < jobs.count; i++) {
+        jobs.jobs[i] = job_random(&rng, i < 600 ? VX_FORMULA_BATTLE : 1 + i % 2, i);
+        if (i < 600)
+            jobs.jobs[i].in[3] = 9;
+    }
+    uint32_t began = ms_now(), others = 0;
+    while (others < 40 && ms_now() - began < ALL_MS) {
+        (void)jobs_pass(&jobs, formula);
+        others = 0;
+        for (uint32_t i = 600; i < 640; i++)
+            others += jobs.answered[i];
+    }
+    CU_ASSERT_EQUAL(others, 40);
+    CU_ASSERT(ms_now() - began < 4500); /* at the worst behind one death for each lane */
+    CU_ASSERT_EQUAL(jobs_wrong(&jobs, is_battle), 0);
+    jobs_free(&jobs);
+    vx_formula_stop(formula);
+    folder_remove(&folder);
+}
+
+/* A restart with broken files: tried again and again, slowly, until they are mended; nothing is lost. */
+static void broken_after_the_start_and_mended(void)
+{
+    struct test_jobs jobs;
+    folder_make(&folder);
+    CU_ASSERT_EQUAL_FATAL(formula_start(folder.path, NULL, NULL, TEST_LANES, &formula, &error), 0);
+    (void)mix(&jobs, 3000, TEST_LANES, 100000);
+    for (unsigned i = 0; i < 5; i++)
+        (void)jobs_pass(&jobs, formula);
+    folder_write(&folder, "loot.lua", "return {", 8);
+    CU_ASSERT_EQUAL(kill((pid_t)counters().worker_pid, SIGKILL), 0);
+    uint32_t began = ms_now();
+    while (ms_now() - began < 700)
+        (void)jobs_pass(&jobs, formula);
+    CU_ASSERT(counters().worker_starts >= 4 && counters().worker_starts <= 9);
+    CU_ASSERT(jobs.done < jobs.count);
+    size_t bytes;
+    char *text = file_read(VX_LUA_FOLDER "/formulas/loot.lua", &bytes);
+    folder_write(&folder, "loot.lua", text, bytes);
+    free(text);
+    CU_ASSERT(jobs_run(&jobs, formula, ALL_MS));
+    CU_ASSERT(jobs.done == jobs.count && jobs.twice == 0);
+    CU_ASSERT_EQUAL(jobs_wrong(&jobs, is_bad), 0);
+    folder_remove(&folder);
+    vx_formula_stop(formula);
+    jobs_free(&jobs);
+}
+
+int main(void)
+{
+    static const struct vx_test tests[] = {
+        { "a syntax error names file and line", a_syntax_error_names_file_and_line },
+        { "a missing file is named", a_missing_file_is_named },
+        { "wrong declarations are told", wrong_declarations_are_told },
+        { "the rest of Lua is out of reach", the_rest_of_lua_is_out_of_reach },
+        { "bytecode is refused", bytecode_is_refused },
+        { "a different layout is refused", a_different_layout_is_refused },
+        { "what cannot be compiled is refused", what_cannot_be_compiled_is_refused },
+        { "a load without end is ended", a_load_without_end_is_ended },
+        { "a formula that fails for some jobs", a_formula_that_fails_for_some_jobs },
+        { "the failure is told with file and line", the_failure_is_told_with_file_and_line },
+        { "garbage is collected", garbage_is_collected },
+        { "an endless loop costs its batch and no other", an_endless_loop_costs_its_batch_and_no_other },
+        { "the other kinds are served meanwhile", the_other_kinds_are_served_meanwhile },
+        { "broken after the start and mended", broken_after_the_start_and_mended },
+    };
+    return vx_test_main("formula_faults", tests, sizeof(tests) / sizeof(tests[0]));
+}
