@@ -11,6 +11,7 @@ import tempfile
 from server import CLIENT_CPU, ROOT, SERVER_CPU, Testpmd, Veltrixd, difference, load
 
 PLAYERS, FEW = 120000, 1200
+REFUSED_PLAYERS = 120  # of 120,000: one packet in a thousand is accepted
 
 
 def arguments():
@@ -37,7 +38,6 @@ def bounce_round(folder, seconds, found):
         with Veltrixd(folder, PLAYERS) as server:
             report, cost = measure(server, players, seconds, "--mode", "bounce")
             costs[players] = cost["busy_cycles"] / cost["actions_queued"]
-            found[f"resident_{players}"].append(server.status()["resident_bytes"])
             if players == PLAYERS:
                 found["bounce_packets_per_s"].append(report["packets_per_s"])
                 found["bounce_actions_per_s"].append(report["actions_per_s"])
@@ -50,15 +50,17 @@ def bounce_round(folder, seconds, found):
 def refused_round(folder, seconds, found):
     """The same frames, once for players that exist and once (but for 0.1 %) for players that do not."""
     cycles = {}
-    for players in (PLAYERS, 120):
+    for players in (PLAYERS, REFUSED_PLAYERS):
         with Veltrixd(folder, players) as server:
             before = server.status()
             load(folder, server.socket, PLAYERS, seconds, "--mode", "bounce", "--window", 1 << 20)
-            cost = difference(before, server.status())
+            after = server.status()
+            cost = difference(before, after)
+            found[f"resident_bytes_{players}"].append(after["resident_bytes"])
             cycles[players] = cost["busy_cycles"] / cost["packets_in"]
     found["cycles_per_accepted"].append(cycles[PLAYERS])
-    found["cycles_per_refused"].append(cycles[120])
-    found["refused_over_accepted"].append(cycles[120] / cycles[PLAYERS])
+    found["cycles_per_refused"].append(cycles[REFUSED_PLAYERS])
+    found["refused_over_accepted"].append(cycles[REFUSED_PLAYERS] / cycles[PLAYERS])
 
 
 def residence_round(folder, seconds, found):
@@ -111,7 +113,7 @@ def figures_of(found):
         "residence_us_p50": middle["residence_us_p50"], "residence_us_p99": middle["residence_us_p99"],
         "residence_us_p999": middle["residence_us_p999"],
         "pause_p999_over_twin": middle["gap_us_p999"] / middle["twin_gap_us_p999"],
-        "bytes_per_player": max(middle[f"resident_{PLAYERS}"] - middle[f"resident_{FEW}"], 0) / (PLAYERS - FEW),
+        "bytes_per_player": (middle[f"resident_bytes_{PLAYERS}"] - middle[f"resident_bytes_{REFUSED_PLAYERS}"]) / (PLAYERS - REFUSED_PLAYERS),
         **middle,
     }
 
