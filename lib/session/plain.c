@@ -7,7 +7,8 @@
 
 #include "vx_session.h"
 
-enum { IP4_BYTES = 20, IP6_BYTES = 40, UDP_BYTES = 8, TTL = 64 };
+enum { ETHERNET_BYTES = 14, TAGS_BYTES_MAX = 8, IP4_BYTES = 20, IP6_BYTES = 40, UDP_BYTES = 8, TTL = 64 };
+static_assert(TAGS_BYTES_MAX + IP4_BYTES < IP6_BYTES, "a head's length tells its IP version");
 
 /* What identifies the way; padded with zeros, so that it is compared as a whole. */
 struct way {
@@ -113,12 +114,14 @@ static void put16(uint8_t *at, uint16_t value)
 
 uint32_t vx_session_seal(const struct vx_session_table *table, uint32_t session, uint8_t *frame, uint32_t head_bytes, uint32_t payload_bytes)
 {
-    const struct way *way = &entry_of(table, session)->way;
-    uint8_t *ip = frame + way->l2_bytes, *udp = frame + head_bytes - UDP_BYTES;
+    VX_ASSERT(session < table->players);
+    /* Read from the head, not from the way: a later packet of this player may have changed that since. */
+    const uint32_t ip_bytes = head_bytes < ETHERNET_BYTES + IP6_BYTES + UDP_BYTES ? IP4_BYTES : IP6_BYTES;
+    uint8_t *udp = frame + head_bytes - UDP_BYTES, *ip = udp - ip_bytes;
     uint32_t udp_bytes = UDP_BYTES + payload_bytes;
     put16(udp + 4, htons((uint16_t)udp_bytes));
     uint32_t sum = htons(IPPROTO_UDP) + htons((uint16_t)udp_bytes);
-    if ((ip[0] >> 4) == 4) {
+    if (ip_bytes == IP4_BYTES) {
         put16(ip + 2, htons((uint16_t)(IP4_BYTES + udp_bytes)));
         put16(ip + 10, (uint16_t)~rte_raw_cksum(ip, IP4_BYTES));
         sum += rte_raw_cksum(ip + 12, 8);

@@ -7,10 +7,23 @@
 
 #include "frame_private.h"
 
+/* Nobody can be answered there, nor from there: 0/8, multicast, reserved and broadcast. */
+static bool address4_is_bad(uint32_t address)
+{
+    uint8_t first = (uint8_t)(ntohl(address) >> 24);
+    return first == 0 || first >= 224;
+}
+
+static bool address6_is_bad(const uint8_t *address)
+{
+    static const uint8_t unspecified[16];
+    return address[0] == 0xff || memcmp(address, unspecified, sizeof(unspecified)) == 0;
+}
+
 static bool address4_is_ours(const struct vx_frame_filter *filter, uint32_t address)
 {
     if (filter->address4_count == 0 && filter->address6_count == 0)
-        return true;
+        return !address4_is_bad(address);
     for (uint32_t i = 0; i < filter->address4_count; i++)
         if (filter->address4[i] == address)
             return true;
@@ -20,24 +33,11 @@ static bool address4_is_ours(const struct vx_frame_filter *filter, uint32_t addr
 static bool address6_is_ours(const struct vx_frame_filter *filter, const uint8_t *address)
 {
     if (filter->address4_count == 0 && filter->address6_count == 0)
-        return true;
+        return !address6_is_bad(address);
     for (uint32_t i = 0; i < filter->address6_count; i++)
         if (memcmp(filter->address6[i], address, 16) == 0)
             return true;
     return false;
-}
-
-/* Nobody can be answered there: 0/8, multicast, reserved and broadcast. */
-static bool source4_is_bad(uint32_t address)
-{
-    uint8_t first = (uint8_t)(ntohl(address) >> 24);
-    return first == 0 || first >= 224;
-}
-
-static bool source6_is_bad(const uint8_t *address)
-{
-    static const uint8_t unspecified[16];
-    return address[0] == 0xff || memcmp(address, unspecified, sizeof(unspecified)) == 0;
 }
 
 /* `bytes` from the UDP header to the end of the IP packet. */
@@ -52,6 +52,8 @@ static enum vx_drop udp_parse(const uint8_t *data, const struct vx_frame_filter 
         return VX_DROP_SHORT_UDP;
     if (length != bytes)
         return VX_DROP_BAD_UDP_LENGTH;
+    if (data[0] & 1)
+        return VX_DROP_NOT_OUR_ADDRESS; /* the way back would begin at a group (RFC 1122, 3.3.6) */
     if (udp->destination != htons(filter->port))
         return VX_DROP_WRONG_PORT;
     if (udp->source == 0)
@@ -85,7 +87,7 @@ static enum vx_drop ip4_parse(const uint8_t *data, uint32_t bytes, const struct 
         return VX_DROP_BAD_IP_CHECKSUM;
     if ((ntohs(ip->fragment) & 0x3fff) != 0)
         return VX_DROP_FRAGMENT;
-    if (source4_is_bad(ip->source))
+    if (address4_is_bad(ip->source))
         return VX_DROP_BAD_SOURCE;
     if (!address4_is_ours(filter, ip->destination))
         return VX_DROP_NOT_OUR_ADDRESS;
@@ -131,7 +133,7 @@ static enum vx_drop ip6_parse(const uint8_t *data, uint32_t bytes, const struct 
         return VX_DROP_IP6_EXTENSION;
     if (ip->next != IPPROTO_UDP)
         return VX_DROP_OTHER_PROTOCOL;
-    if (source6_is_bad(ip->source))
+    if (address6_is_bad(ip->source))
         return VX_DROP_BAD_SOURCE;
     if (!address6_is_ours(filter, ip->destination))
         return VX_DROP_NOT_OUR_ADDRESS;

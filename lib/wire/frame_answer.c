@@ -41,6 +41,8 @@ struct frame_icmp {
 } __attribute__((packed));
 static_assert(sizeof(struct frame_icmp) == ICMP6_ADVERTISE_BYTES, "wire");
 
+static const uint8_t unspecified[16];
+
 static bool has_address4(const struct vx_frame_filter *filter, uint32_t address)
 {
     for (uint32_t i = 0; i < filter->address4_count; i++)
@@ -110,7 +112,7 @@ static void ip6_turn(struct frame_ip6 *ip, const uint8_t source[16], uint8_t hop
 static uint32_t answer_echo6(uint8_t *data, struct frame_ip6 *ip, struct frame_icmp *icmp, const struct vx_frame_filter *filter, const struct vx_frame *frame)
 {
     const uint8_t *ours = find_address6(filter, ip->destination);
-    if (ours == NULL || ip->source[0] == 0xff)
+    if (ours == NULL || ip->source[0] == 0xff || memcmp(ip->source, unspecified, 16) == 0)
         return 0;
     icmp->type = ICMP6_ECHO_REPLY;
     icmp->checksum = 0;
@@ -125,7 +127,7 @@ static uint32_t answer_echo6(uint8_t *data, struct frame_ip6 *ip, struct frame_i
 static uint32_t answer_solicit(uint8_t *data, uint32_t capacity, struct frame_ip6 *ip, struct frame_icmp *icmp, const struct vx_frame_filter *filter,
                                const struct vx_frame *frame)
 {
-    static const uint8_t unspecified[16], all_nodes[16] = { 0xff, 2, [15] = 1 };
+    static const uint8_t all_nodes[16] = { 0xff, 2, [15] = 1 };
     static const uint8_t all_nodes_mac[6] = { 0x33, 0x33, 0, 0, 0, 1 };
     const uint8_t *ours = find_address6(filter, icmp->target);
     if (ours == NULL || ip->hop_limit != HOP_LIMIT_ND || icmp->code != 0 || ip->source[0] == 0xff || capacity < (uint32_t)frame->payload_offset + ICMP6_ADVERTISE_BYTES)

@@ -169,7 +169,7 @@ struct vx_frame_filter {
     uint16_t port;              /* the game's UDP port, host order */
     bool ip_checksum_checked;   /* the NIC has said that it is good */
     bool udp_checksum_checked;
-    uint8_t address4_count, address6_count; /* 0 and 0: every destination is ours */
+    uint8_t address4_count, address6_count; /* 0 and 0: every destination but groups is ours */
     uint32_t address4[4];       /* network order */
     uint8_t address6[4][16];
     uint8_t mac[6];             /* what ARP and neighbour solicitations are answered with */
@@ -178,7 +178,8 @@ struct vx_frame_filter {
 enum vx_drop vx_frame_parse(const uint8_t *data, uint32_t bytes, const struct vx_frame_filter *filter, struct vx_frame *frame);
 /* Turns an ARP request, ICMP echo or neighbour solicitation for one of the filter's addresses into
  * its answer, in place (`capacity` bytes at data). Returns the answer's length, 0 when it asks
- * nothing of us. Never longer than the request, but for padding of runts. */
+ * nothing of us. Never longer than the request, but for padding of runts and, to a neighbour on the
+ * link, the 8 bytes of option that an advertisement must have (RFC 4861, 4.4). */
 uint32_t vx_frame_answer_control(uint8_t *data, uint32_t bytes, uint32_t capacity, const struct vx_frame_filter *filter, const struct vx_frame *frame);
 
 #endif

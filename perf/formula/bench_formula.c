@@ -1,0 +1,151 @@
+/* vx_bench_formula: what a job costs in the worker, per kind: full batches through one lane to a real worker,
+ * busy nanoseconds by the jobs from its own counters. The median of the repeats is printed; the inputs lie
+ * all over the declared ranges, so that branches are as unpredictable as they can be. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "vx_formula.h"
+
+enum { JOBS = 1 << 14, BATCH = 64, REPEATS_MAX = 101, GIVE_UP_S = 60 };
+
+static struct vx_job jobs[JOBS];
+static const char *const names[VX_FORMULA_KINDS] = { "battle", "loot", "pairing" };
+
+struct options {
+    const char *worker, *formulas, *runtime, *json;
+    int cpu;
+    unsigned repeats, batches;
+};
+
+static float within(struct vx_rng *rng, uint32_t low, uint32_t high)
+{
+    return (float)(low + vx_rng_below(rng, high - low + 1));
+}
+
+static void jobs_make(uint8_t kind)
+{
+    static const uint16_t low[VX_FORMULA_KINDS][VX_JOB_INPUTS] = { { 0, 0, 0, 0, 0, 0 }, { 0, 0, 0, 0, 1, 0 }, { 0 } };
+    static const uint16_t high[VX_FORMULA_KINDS][VX_JOB_INPUTS] = { { 4000, 4000, 90, 3, 100, 20 }, { 4000, 3, 8, 600, 16, 0 }, { 60, 0, 0, 0, 0, 0 } };
+    struct vx_rng rng = { 1 + kind };
+    for (uint32_t i = 0; i < JOBS; i++) {
+        jobs[i] = (struct vx_job){ .formula = kind, .id = i, .seed = vx_rng_next(&rng) >> 12 };
+        for (unsigned input = 0; input < VX_JOB_INPUTS; input++)
+            jobs[i].in[input] = within(&rng, low[kind][input], high[kind][input]);
+    }
+}
+
+/* Keeps the lane full until `batches` full batches are answered; false when the worker does not answer. */
+static bool run(struct vx_formula *formula, unsigned batches)
+{
+    struct vx_event events[BATCH];
+    uint32_t offered = 0, answered = 0, all = batches * BATCH;
+    time_t began = time(NULL);
+    while (answered < all) {
+        uint32_t at = offered % JOBS, count = all - offered < BATCH ? all - offered : BATCH;
+        offered += vx_formula_submit(formula, 0, &jobs[at], count < JOBS - at ? count : JOBS - at);
+        uint32_t taken = vx_formula_poll(formula, 0, events, BATCH);
+        answered += taken;
+        if (taken == 0) {
+            vx_formula_supervise(formula);
+            if (time(NULL) - began > GIVE_UP_S)
+                return false;
+        }
+    }
+    return true;
+}
+
+static int by_value(const void *one, const void *two)
+{
+    double a = *(const double *)one, b = *(const double *)two;
+    return (a > b) - (a < b);
+}
+
+/* Median over the repeats of busy time by jobs; negative when the worker does not answer. */
+static double measure(struct vx_formula *formula, uint8_t kind, const struct options *options)
+{
+    double ns[REPEATS_MAX];
+    struct vx_formula_counters before, after;
+    jobs_make(kind);
+    if (!run(formula, options->batches)) /* rare branches get their traces */
+        return -1;
+    for (unsigned repeat = 0; repeat < options->repeats; repeat++) {
+        vx_formula_counters(formula, &before);
+        if (!run(formula, options->batches))
+            return -1;
+        vx_formula_counters(formula, &after);
+        ns[repeat] = (double)(after.busy_ns[kind] - before.busy_ns[kind]) / (double)(after.jobs[kind] - before.jobs[kind]);
+    }
+    qsort(ns, options->repeats, sizeof(ns[0]), by_value);
+    return ns[options->repeats / 2];
+}
+
+static int write_json(const char *path, const double ns[VX_FORMULA_KINDS])
+{
+    FILE *file = fopen(path, "we");
+    if (file == NULL) {
+        perror(path);
+        return 1;
+    }
+    (void)fprintf(file, "{");
+    for (unsigned kind = 0; kind < VX_FORMULA_KINDS; kind++)
+        (void)fprintf(file, "%s\"formula_%s_ns_per_job\": %.2f", kind > 0 ? ", " : "", names[kind], ns[kind]);
+    (void)fprintf(file, "}\n");
+    return fclose(file) == 0 ? 0 : 1;
+}
+
+static bool options_read(int argc, char **argv, struct options *options)
+{
+    static const struct option all[] = {
+        { "worker", required_argument, NULL, 'w' }, { "formulas", required_argument, NULL, 'f' }, { "runtime", required_argument, NULL, 'r' },
+        { "json", required_argument, NULL, 'j' },   { "cpu", required_argument, NULL, 'c' },      { "repeats", required_argument, NULL, 'n' },
+        { "batches", required_argument, NULL, 'b' }, { NULL, 0, NULL, 0 },
+    };
+    int name;
+    while ((name = getopt_long(argc, argv, "", all, NULL)) != -1) {
+        switch (name) {
+        case 'w': options->worker = optarg; break;
+        case 'f': options->formulas = optarg; break;
+        case 'r': options->runtime = optarg; break;
+        case 'j': options->json = optarg; break;
+        case 'c': options->cpu = atoi(optarg); break;
+        case 'n': options->repeats = (unsigned)strtoul(optarg, NULL, 10); break;
+        case 'b': options->batches = (unsigned)strtoul(optarg, NULL, 10); break;
+        default: return false;
+        }
+    }
+    return optind == argc && options->repeats >= 1 && options->repeats <= REPEATS_MAX && options->batches >= 1 && options->batches <= 1u << 20;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = { .worker = VX_WORKER, .formulas = VX_LUA_FOLDER "/formulas", .runtime = VX_LUA_FOLDER "/runtime", .cpu = -1,
+                               .repeats = 15, .batches = 4000 };
+    double ns[VX_FORMULA_KINDS];
+    struct vx_formula *formula;
+    struct vx_error error;
+    if (!options_read(argc, argv, &options)) {
+        (void)fprintf(stderr, "usage: vx_bench_formula [--json FILE] [--repeats 1..%d] [--batches N] [--cpu N] [--worker PROGRAM] [--formulas FOLDER] [--runtime FOLDER]\n",
+                      REPEATS_MAX);
+        return 2;
+    }
+    struct vx_formula_config config = { options.worker, options.formulas, options.runtime, 1, options.cpu, 0 };
+    if (vx_formula_start(&config, &formula, &error) != 0) {
+        (void)fprintf(stderr, "%s\n", error.text);
+        return 1;
+    }
+    int rc = 0;
+    for (uint8_t kind = 0; kind < VX_FORMULA_KINDS && rc == 0; kind++) {
+        ns[kind] = measure(formula, kind, &options);
+        if (ns[kind] < 0)
+            rc = 1;
+        else
+            (void)printf("formula %s ns_per_job %.2f\n", names[kind], ns[kind]);
+    }
+    vx_formula_stop(formula);
+    if (rc != 0)
+        (void)fprintf(stderr, "the worker does not answer\n");
+    return rc == 0 && options.json != NULL ? write_json(options.json, ns) : rc;
+}
