@@ -58,7 +58,9 @@ int app_eal_init(struct app *app, const char *program, struct vx_error *error);
 int app_setup(struct app *app, struct vx_error *error);
 void app_teardown(struct app *app);
 int app_lcore_main(void *lcore);
-json_t *app_status(void *app, const json_t *request, struct vx_error *error);
+/* Every command of the control socket: each file adds its table here. Ends with NULL. */
+extern const struct vx_control_command *const app_commands[];
+extern const struct vx_control_command app_status_commands[];
 /* True when every action is accounted for; prints what is not. */
 bool app_accounts_balance(const struct app *app, bool print);
 

@@ -28,8 +28,17 @@ static void on_signal(int number)
 static int usage(FILE *to)
 {
     (void)fprintf(to, "usage: veltrixd --config FILE [--no-huge]   run the appliance\n"
-                      "       veltrixd --check FILE                 check a configuration and do nothing else\n");
+                      "       veltrixd --check FILE                 check a configuration and do nothing else\n"
+                      "       veltrixd --commands                   print the control socket's commands as JSON\n");
     return to == stdout ? 0 : 2;
+}
+
+static int print_commands(void)
+{
+    json_t *help = vx_control_help(app_commands, "");
+    int rc = json_dumpf(help, stdout, JSON_INDENT(1));
+    json_decref(help);
+    return printf("\n") < 0 || rc != 0;
 }
 
 /* Where the program itself lies: the worker is beside it. */
@@ -57,10 +66,7 @@ static int wait_ready(struct app *app, struct vx_error *error)
 
 static int start(struct app *app, const char *program, struct vx_error *error)
 {
-    static const struct vx_control_command commands[] = {
-        { "status", "what lcores, shards, formulas and the ledger are doing", app_status },
-        { NULL, NULL, NULL },
-    };
+    const struct vx_control_config control = { app->config.control.socket, app->config.control.mode, app->config.control.group, app->config.control.admins };
     int rc = app_eal_init(app, program, error);
     if (rc == 0)
         rc = app_setup(app, error);
@@ -69,7 +75,7 @@ static int start(struct app *app, const char *program, struct vx_error *error)
     if (rc == 0)
         rc = wait_ready(app, error);
     if (rc == 0)
-        rc = vx_control_create(app->config.control.socket, app->config.control.mode, commands, app, &app->control, error);
+        rc = vx_control_create(&control, app_commands, app, &app->control, error);
     return rc;
 }
 
@@ -134,7 +140,7 @@ int main(int argc, char **argv)
 {
     static const struct option options[] = {
         { "config", required_argument, NULL, 'c' }, { "check", required_argument, NULL, 'k' }, { "no-huge", no_argument, NULL, 'n' },
-        { "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
+        { "help", no_argument, NULL, 'h' },         { "commands", no_argument, NULL, 'l' },   { NULL, 0, NULL, 0 },
     };
     static struct app app;
     struct vx_error error;
@@ -151,6 +157,8 @@ int main(int argc, char **argv)
             break;
         case 'h':
             return usage(stdout);
+        case 'l':
+            return print_commands();
         default:
             return usage(stderr);
         }

@@ -123,10 +123,10 @@ static json_t *formula_json(const struct app *app)
     return object;
 }
 
-json_t *app_status(void *context, const json_t *request, struct vx_error *error)
+static json_t *on_status(void *context, struct vx_control_call *call, struct vx_error *error)
 {
     const struct app *app = context;
-    (void)request;
+    (void)call;
     (void)error;
     struct vx_ledger_counters ledger;
     struct vx_shard_counters sum;
@@ -148,6 +148,11 @@ json_t *app_status(void *context, const json_t *request, struct vx_error *error)
     (void)json_object_set_new(object, "shard_list", each);
     return object;
 }
+
+const struct vx_control_command app_status_commands[] = {
+    { "status", VX_CONTROL_LOOK, "what lcores, shards, formulas and the ledger are doing", "", NULL, on_status },
+    { .name = NULL },
+};
 
 bool app_accounts_balance(const struct app *app, bool print)
 {

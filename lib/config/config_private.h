@@ -21,6 +21,7 @@ enum setting_type {
     SETTING_MODE,      /* octal text: "0660" */
     SETTING_ROLES,     /* list of words, stored as VX_ROLE_ bits */
     SETTING_ADDRESSES, /* list of IPv4 and IPv6 addresses of a port */
+    SETTING_NAMES,     /* list of up to `max` words, stored as text with spaces between them */
 };
 
 /* One key. The offset counts from struct vx_config, or from the list's element when the section is a list. */

@@ -36,6 +36,7 @@ static int refuse_row(struct reader *reader, const struct setting *row, const ch
     case SETTING_BOOLEAN: return refuse(reader, key, "true or false");
     case SETTING_MODE: return refuse(reader, key, "an octal file mode in quotes, like \"0660\"");
     case SETTING_ADDRESSES: return refuse(reader, key, "a list of up to 4 IPv4 and 4 IPv6 addresses in quotes");
+    case SETTING_NAMES: snprintf(text, sizeof(text), "a list of at most %llu names in quotes", (unsigned long long)row->max); break;
     case SETTING_ROLES: snprintf(text, sizeof(text), "a list of different words out of: %s", row->choices); break;
     case SETTING_WORD:
     case SETTING_CHOICE: snprintf(text, sizeof(text), "one of: %s", row->choices); break;
@@ -122,6 +123,16 @@ static bool add_role(const struct setting *row, const char *text, void *item)
     return true;
 }
 
+static bool add_name(const struct setting *row, const char *text, void *item)
+{
+    char *at = (char *)item + row->offset;
+    size_t used = strlen(at), length = strlen(text);
+    if (length == 0 || strpbrk(text, " \t\r\n") != NULL || used + 1 + length >= row->bytes)
+        return false;
+    (void)sprintf(at + used, "%s%s", used > 0 ? " " : "", text); /* fits: seen above */
+    return true;
+}
+
 static bool add_address(const char *text, void *item)
 {
     struct vx_config_port *port = item;
@@ -150,7 +161,7 @@ static bool read_words(lua_State *lua, const struct setting *row, void *item)
     for (int i = 1; i <= length; i++) {
         lua_rawgeti(lua, -1, i);
         const char *text = lua_type(lua, -1) == LUA_TSTRING ? lua_tostring(lua, -1) : NULL;
-        if (text == NULL || !(row->type == SETTING_ROLES ? add_role(row, text, item) : add_address(text, item)))
+        if (text == NULL || !(row->type == SETTING_ROLES ? add_role(row, text, item) : row->type == SETTING_NAMES ? add_name(row, text, item) : add_address(text, item)))
             return false;
         lua_pop(lua, 1);
     }
@@ -164,6 +175,7 @@ static bool read_value(lua_State *lua, const struct setting *row, void *item)
     case SETTING_NUMBER:
     case SETTING_POWER: return read_number(lua, row, at);
     case SETTING_ROLES:
+    case SETTING_NAMES:
     case SETTING_ADDRESSES: return read_words(lua, row, item);
     case SETTING_BOOLEAN:
         store(at, row->bytes, (uint64_t)lua_toboolean(lua, -1));
@@ -180,7 +192,7 @@ static bool take_default(const struct setting *row, void *item)
         return false;
     if (row->type == SETTING_STRING)
         strcpy(at, row->text); /* the schema's own text; the test compares lengths */
-    else if (row->type != SETTING_ADDRESSES)
+    else if (row->type != SETTING_ADDRESSES && row->type != SETTING_NAMES)
         store(at, row->bytes, row->number);
     return true;
 }

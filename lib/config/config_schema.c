@@ -71,6 +71,8 @@ const struct setting config_settings[] = {
     STRING("ledger", "path", IN_CONFIG(ledger.path), 1, VX_PATH_BYTES - 16, "/var/lib/veltrix/ledger.db", "the grants' database"),
     STRING("control", "socket", IN_CONFIG(control.socket), 1, SOCKET_PATH_BYTES, "/run/veltrix/control.sock", "where veltrixctl connects"),
     { "control", "mode", SETTING_MODE, IN_CONFIG(control.mode), 0, 0777, 0660, "", "", "", "file mode of the socket, octal" },
+    STRING("control", "group", IN_CONFIG(control.group), 0, VX_NAME_BYTES - 1, "", "group of the socket: its members may look; empty: whoever the mode lets in"),
+    { "control", "admins", SETTING_NAMES, IN_CONFIG(control.admins), 0, 32, 0, "", "", "", "users who may change, besides root and veltrixd's own" },
 };
 const uint32_t config_setting_count = sizeof(config_settings) / sizeof(config_settings[0]);
 

@@ -41,7 +41,7 @@ struct vx_config {
     } shards;
     struct { char folder[VX_PATH_BYTES]; uint32_t idle_us; } formulas;
     struct { char path[VX_PATH_BYTES]; } ledger;
-    struct { char socket[VX_PATH_BYTES]; uint32_t mode; } control;
+    struct { char socket[VX_PATH_BYTES]; uint32_t mode; char group[VX_NAME_BYTES]; char admins[512]; /* names between spaces */ } control;
 };
 /* Loads and checks. Every error names file, key (dotted), value and what was expected, with the line
  * where Lua knows it. 0, -ENOENT or -EINVAL. */

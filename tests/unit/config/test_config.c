@@ -120,6 +120,8 @@ static const struct refusal {
     { WITH("{cpu=0,roles={'boss'}}", PORT, ""), "lcores[1].roles is \"boss\"", "io shard control" },
     { WITH("{cpu=0,roles={'io','io'}}", PORT, ""), "lcores[1].roles", "different" },
     { WITH("{cpu=0,roles={}}", PORT, ""), "lcores[1].roles", "list" },
+    { WITH(IO "," CONTROL, PORT, "control={admins='root'}"), "control.admins is \"root\"", "list of at most 32 names" },
+    { WITH(IO "," CONTROL, PORT, "control={admins={'ops','a b'}}"), "control.admins is \"a b\"", "names in quotes" },
     { WITH("", PORT, ""), "lcores is a table", "1 to 512" },
     { WITH("7", PORT, ""), "lcores[1] is 7", "a table" },
     { WITH(IO "," CONTROL, "", ""), "ports is a table", "1 to 8" },

@@ -1,11 +1,11 @@
 /* The control socket's server: one epoll set, a table of clients, a line in and a line out. Runs on the
  * control thread only, inside vx_control_poll(); nothing here blocks.
  *
- *   bytes -> client.in -> line -> request -> handler -> reply line -> client.out -> bytes
+ *   bytes -> client.in -> line -> request_serve() -> reply line -> client.out -> bytes
  *
- * Who may connect is decided by the kernel from the socket file's mode. What one client can cost is
- * bounded: a line, an output buffer, and a number of requests before the others have their turn. */
-#include "vx_control.h"
+ * Who may connect is decided by the kernel from the socket file's mode, who may look and change by peer.c.
+ * What one client can cost is bounded: a line, an output buffer, and a number of requests before the others have their turn. */
+#include "control_private.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ enum {
     CLIENTS_MAX = 64,
     LINE_BYTES_MAX = 64 << 10,
     INPUT_BYTES = LINE_BYTES_MAX + 1, /* full without a newline: the line is longer than allowed */
-    OUTPUT_BYTES_MAX = 8 << 20,       /* a status with every lcore and shard is a few hundred KiB */
+    OUTPUT_BYTES_MAX = REPLY_BYTES_MAX,
     OUTPUT_BYTES_MIN = 4 << 10,
     REQUESTS_A_TURN = 16,             /* a line costs a byte and its answer a millisecond: the thread has other work */
     LISTENER = CLIENTS_MAX,           /* epoll's mark; clients have their index */
@@ -37,15 +37,17 @@ struct client {
     char *in;
     char *out;
     size_t out_begin, out_end, out_capacity;
+    uint64_t name; /* never given twice, unlike the slot */
+    struct vx_control_peer peer;
 };
 
 struct vx_control {
     int listener, epoll;
-    uint32_t mode;
+    struct peer_rules rules;
+    struct service service;
+    uint64_t clients_named;
     dev_t device; /* of the socket file, so that destroy removes no other's */
     ino_t inode;
-    const struct vx_control_command *commands;
-    void *context;
     struct sockaddr_un address;
     struct client clients[CLIENTS_MAX];
 };
@@ -100,49 +102,11 @@ static void append(struct client *client, const char *text, size_t bytes)
     client->out_end += bytes;
 }
 
-/* Replies. */
-
-/* jansson takes UTF-8 only, and a sentence cut to its size may end within a character. */
-static json_t *sentence_json(struct vx_error *error)
-{
-    json_t *string = json_string(error->text);
-    if (string != NULL)
-        return string;
-    for (char *c = error->text; *c != '\0'; c++)
-        if ((unsigned char)*c >= 0x80)
-            *c = '?';
-    return json_string(error->text);
-}
-
-static char *error_text(const json_t *id, const char *code, struct vx_error *error)
-{
-    json_t *reply = json_pack("{s:O?,s:b,s:{s:s,s:o}}", "id", id, "ok", 0, "error", "code", code, "message", sentence_json(error));
-    char *text = reply != NULL ? json_dumps(reply, JSON_COMPACT) : NULL;
-    json_decref(reply);
-    return text;
-}
-
-/* Takes the reference to result. */
-static char *result_text(const json_t *id, json_t *result)
-{
-    json_t *reply = json_pack("{s:O?,s:b,s:o}", "id", id, "ok", 1, "result", result);
-    char *text = reply != NULL ? json_dumps(reply, JSON_COMPACT) : NULL;
-    json_decref(reply);
-    if (text != NULL && strlen(text) < OUTPUT_BYTES_MAX)
-        return text;
-    struct vx_error error;
-    if (text == NULL)
-        (void)vx_error_set(&error, 0, "the result cannot be written as JSON");
-    else
-        (void)vx_error_set(&error, 0, "the result has %zu bytes, expected less than %d", strlen(text), OUTPUT_BYTES_MAX);
-    free(text);
-    return error_text(id, "failed", &error);
-}
-
+/* Takes the text; NULL: out of memory, nothing can be said. */
 static void reply(struct client *client, char *text)
 {
     if (text == NULL) {
-        client->doomed = true; /* out of memory: nothing can be said */
+        client->doomed = true;
         return;
     }
     append(client, text, strlen(text));
@@ -151,88 +115,18 @@ static void reply(struct client *client, char *text)
     flush(client);
 }
 
-static void reply_error(struct client *client, const json_t *id, const char *code, struct vx_error *error)
+static bool is_empty(const char *line, size_t bytes)
 {
-    reply(client, error_text(id, code, error));
-}
-
-/* Requests. */
-
-static json_t *help_json(const struct vx_control *control)
-{
-    json_t *object = json_pack("{s:s}", "help", "lists the commands");
-    for (const struct vx_control_command *command = control->commands; command->name != NULL; command++)
-        (void)json_object_set_new(object, command->name, json_string(command->help));
-    return object;
-}
-
-static void serve_request(const struct vx_control *control, struct client *client, const json_t *request)
-{
-    struct vx_error error = { "the command gave no reason" };
-    const json_t *id = json_object_get(request, "id");
-    const char *name = json_string_value(json_object_get(request, "command"));
-    if (name == NULL) {
-        (void)vx_error_set(&error, 0, "expected an object with \"command\": a string");
-        reply_error(client, id, "bad_request", &error);
-        return;
-    }
-    if (strcmp(name, "help") == 0) {
-        reply(client, result_text(id, help_json(control)));
-        return;
-    }
-    const struct vx_control_command *command = control->commands;
-    while (command->name != NULL && strcmp(command->name, name) != 0)
-        command++;
-    if (command->name == NULL) {
-        (void)vx_error_set(&error, 0, "there is no command \"%s\"; help lists them", name);
-        reply_error(client, id, "unknown_command", &error);
-        return;
-    }
-    json_t *result = command->handler(control->context, request, &error);
-    if (result == NULL)
-        reply_error(client, id, "failed", &error);
-    else
-        reply(client, result_text(id, result));
-}
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
-/* A person with socat types a bare command. */
-static bool is_word(const char *line, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i++) {
-        bool letter = (line[i] >= 'a' && line[i] <= 'z') || (line[i] >= 'A' && line[i] <= 'Z');
-        bool inner = i > 0 && ((line[i] >= '0' && line[i] <= '9') || line[i] == '_' || line[i] == '-');
-        if (!letter && !inner)
+    for (size_t i = 0; i < bytes; i++)
+        if (line[i] != ' ' && line[i] != '\t' && line[i] != '\r')
             return false;
-    }
     return true;
 }
 
 static void serve_line(const struct vx_control *control, struct client *client, const char *line, size_t bytes)
 {
-    while (bytes > 0 && is_blank(line[bytes - 1]))
-        bytes--;
-    while (bytes > 0 && is_blank(*line)) {
-        line++;
-        bytes--;
-    }
-    if (bytes == 0)
-        return;
-    json_error_t reason = { .text = "out of memory" };
-    json_t *request = is_word(line, bytes) ? json_pack("{s:s%}", "command", line, bytes)
-                                           : json_loadb(line, bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &reason);
-    if (request == NULL) {
-        struct vx_error error;
-        (void)vx_error_set(&error, 0, "column %d: %s", reason.column, reason.text);
-        reply_error(client, NULL, "bad_json", &error);
-        return;
-    }
-    serve_request(control, client, request);
-    json_decref(request);
+    if (!is_empty(line, bytes))
+        reply(client, request_serve(&control->service, &client->peer, client->name, line, bytes));
 }
 
 /* Input. */
@@ -256,7 +150,7 @@ static void serve_tail(const struct vx_control *control, struct client *client)
     if (client->in_bytes == INPUT_BYTES && !client->skipping) {
         struct vx_error error;
         (void)vx_error_set(&error, 0, "the line is longer than %d bytes", LINE_BYTES_MAX);
-        reply_error(client, NULL, "too_long", &error);
+        reply(client, request_refuse(VX_CONTROL_TOO_LONG, &error));
         client->skipping = true;
     }
     if (client->ended && !client->skipping)
@@ -320,40 +214,35 @@ static struct client *client_free(struct vx_control *control)
     return NULL;
 }
 
-static void refuse(int fd)
+static void refuse(int fd, enum vx_control_code code, struct vx_error *error)
 {
-    struct vx_error error;
-    (void)vx_error_set(&error, 0, "%d clients are connected, no more are taken", CLIENTS_MAX);
-    char *text = error_text(NULL, "too_many_clients", &error);
+    char *text = request_refuse(code, error);
     if (text != NULL) {
-        (void)send(fd, text, strlen(text), MSG_NOSIGNAL);
-        (void)send(fd, "\n", 1, MSG_NOSIGNAL);
+        (void)send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
+        (void)send(fd, "\n", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
     free(text);
     (void)close(fd);
 }
 
-/* The mode has let the peer in. With an owner-only mode that can be nobody but the owner and root, so
- * anybody else (who got past by a capability, or by a folder's tricks) is a surprise, and not served. */
-static bool peer_welcome(const struct vx_control *control, int fd)
-{
-    struct ucred peer;
-    socklen_t bytes = sizeof(peer);
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0)
-        return false;
-    return (control->mode & 077) != 0 || peer.uid == 0 || peer.uid == geteuid();
-}
-
 static void client_open(struct vx_control *control, int fd)
 {
     struct client *client = client_free(control);
+    struct vx_control_peer peer;
+    struct vx_error error;
     if (client == NULL) {
-        refuse(fd);
+        (void)vx_error_set(&error, 0, "%d clients are connected, no more are taken", CLIENTS_MAX);
+        refuse(fd, VX_CONTROL_TOO_MANY_CLIENTS, &error);
         return;
     }
-    *client = (struct client){ .fd = fd, .interest = EPOLLIN, .in = malloc(INPUT_BYTES) };
+    if (!peer_read(&control->rules, fd, &peer)) {
+        (void)vx_error_set(&error, 0, "user %s is neither an admin (control.admins) nor in the group that may look (control.group)", peer.name);
+        refuse(fd, VX_CONTROL_NOT_PERMITTED, &error);
+        return;
+    }
+    *client = (struct client){ .fd = fd, .interest = EPOLLIN, .in = malloc(INPUT_BYTES), .peer = peer, .name = ++control->clients_named };
     struct epoll_event event = { .events = EPOLLIN, .data.u32 = (uint32_t)(client - control->clients) };
-    if (client->in == NULL || !peer_welcome(control, fd) || epoll_ctl(control->epoll, EPOLL_CTL_ADD, fd, &event) != 0)
+    if (client->in == NULL || epoll_ctl(control->epoll, EPOLL_CTL_ADD, fd, &event) != 0)
         client_close(client);
 }
 
@@ -424,8 +313,10 @@ static int listen_at(struct vx_control *control, struct vx_error *error)
         control->device = status.st_dev;
         control->inode = status.st_ino;
     }
-    if (chmod(path, control->mode) != 0)
-        return vx_error_set(error, -errno, "control.mode: cannot set %03o on %s: %s", control->mode, path, strerror(errno));
+    if (control->rules.has_group && chown(path, (uid_t)-1, control->rules.group) != 0)
+        return vx_error_set(error, -errno, "control.group: cannot give %s to it: %s", path, strerror(errno));
+    if (chmod(path, control->rules.mode) != 0)
+        return vx_error_set(error, -errno, "control.mode: cannot set %03o on %s: %s", control->rules.mode, path, strerror(errno));
     if (listen(control->listener, CLIENTS_MAX) != 0)
         return vx_error_set(error, -errno, "control.socket: cannot listen at %s: %s", path, strerror(errno));
     struct epoll_event event = { .events = EPOLLIN, .data.u32 = LISTENER };
@@ -434,32 +325,37 @@ static int listen_at(struct vx_control *control, struct vx_error *error)
     return 0;
 }
 
-int vx_control_create(const char *path, uint32_t mode, const struct vx_control_command *commands, void *context, struct vx_control **control, struct vx_error *error)
+static int open_at(struct vx_control *control, struct vx_error *error)
 {
-    size_t path_bytes = strlen(path);
+    control->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    control->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (control->listener < 0 || control->epoll < 0)
+        return vx_error_set(error, -errno, "control.socket: no socket: %s", strerror(errno));
+    int rc = path_clear(&control->address, error);
+    return rc == 0 ? listen_at(control, error) : rc;
+}
+
+int vx_control_create(const struct vx_control_config *config, const struct vx_control_command *const *tables, void *context, struct vx_control **control,
+                      struct vx_error *error)
+{
+    size_t path_bytes = strlen(config->socket);
     if (path_bytes == 0 || path_bytes >= sizeof((*control)->address.sun_path))
-        return vx_error_set(error, -EINVAL, "control.socket: \"%s\" has %zu bytes, expected 1 to %zu", path, path_bytes, sizeof((*control)->address.sun_path) - 1);
-    if (mode > 0777)
-        return vx_error_set(error, -EINVAL, "control.mode: %o, expected at most 777", mode);
+        return vx_error_set(error, -EINVAL, "control.socket: \"%s\" has %zu bytes, expected 1 to %zu", config->socket, path_bytes,
+                            sizeof((*control)->address.sun_path) - 1);
+    if (config->mode > 0777)
+        return vx_error_set(error, -EINVAL, "control.mode: %o, expected at most 777", config->mode);
     struct vx_control *made = calloc(1, sizeof(*made));
     if (made == NULL)
         return vx_error_set(error, -ENOMEM, "control.socket: no memory");
-    made->mode = mode;
-    made->commands = commands;
-    made->context = context;
+    made->service = (struct service){ tables, context };
     made->address.sun_family = AF_UNIX;
-    memcpy(made->address.sun_path, path, path_bytes);
+    memcpy(made->address.sun_path, config->socket, path_bytes);
     for (uint32_t i = 0; i < CLIENTS_MAX; i++)
         made->clients[i].fd = -1;
-    made->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    made->epoll = epoll_create1(EPOLL_CLOEXEC);
-    int rc = 0;
-    if (made->listener < 0 || made->epoll < 0)
-        rc = vx_error_set(error, -errno, "control.socket: no socket: %s", strerror(errno));
+    made->listener = made->epoll = -1;
+    int rc = peer_rules_set(&made->rules, config, error);
     if (rc == 0)
-        rc = path_clear(&made->address, error);
-    if (rc == 0)
-        rc = listen_at(made, error);
+        rc = open_at(made, error);
     if (rc != 0)
         vx_control_destroy(made);
     else

@@ -1,0 +1,49 @@
+/* veltrixctl: commands to a running veltrixd over its control socket, and the answers as text for a person or,
+ * with --json, as a line for a program.
+ *
+ *   main.c  options, one command   connection.c  the socket   print.c, status.c  answers   local.c  commands of its own
+ *
+ * What commands there are and what they take is the server's table (`help`); the words are sent as they were typed. */
+#ifndef VX_CTL_H
+#define VX_CTL_H
+
+#include "vx_control.h"
+
+enum {
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_NO_CONNECTION = 3,
+    EXIT_TIMED_OUT = 5,
+};
+
+struct ctl {
+    const char *socket;
+    bool json;
+    double timeout_s;
+    int fd;              /* -1: not connected */
+    int64_t deadline_ms; /* of the conversation under way */
+    char *in;            /* received; the line under way ends at in_bytes */
+    size_t in_bytes, in_capacity, line_bytes;
+};
+
+/* Says what and why on stderr; returns code. */
+int ctl_complain(int code, const char *what, const char *detail);
+int64_t ctl_now_ms(void);
+
+/* Sends the request as a line and waits for the answer's line: 0 and a new reference in *reply, or an exit status
+ * (said). Connects when there is no connection yet; the deadline is now + timeout_s. */
+int ctl_ask(struct ctl *ctl, json_t *request, json_t **reply);
+/* The next line that comes unasked; timeout_ms < 0: however long it takes. As ctl_ask. */
+int ctl_next(struct ctl *ctl, int timeout_ms, json_t **line);
+void ctl_close(struct ctl *ctl);
+
+/* Prints a reply's result on stdout or its error on stderr; returns the exit status. */
+int ctl_print_reply(const struct ctl *ctl, const char *command, const json_t *reply);
+void ctl_print_status(const json_t *status);
+
+/* Commands that veltrixctl does itself, without a daemon; handlers get the struct ctl as context. Ends with NULL. */
+extern const struct vx_control_command *const ctl_local_commands[];
+/* The words name a local command: does it and sets *exit_status. */
+bool ctl_local(struct ctl *ctl, const char *const *words, size_t count, int *exit_status);
+
+#endif

@@ -1,0 +1,8 @@
+/* The commands of the control socket: every file of handlers has a table, and this is the list of tables.
+ * `veltrixd --commands` prints it; the man page and the completions are made from that. */
+#include "app.h"
+
+const struct vx_control_command *const app_commands[] = {
+    app_status_commands,
+    NULL,
+};

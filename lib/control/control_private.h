@@ -1,0 +1,43 @@
+/* control, inside:
+ *
+ *   server.c  sockets, clients, what one of them can cost    peer.c   who is at the other end
+ *   request.c a line becomes a call, its result a reply      schema.c arguments against the table, and `help`
+ *   words.c   what a person types becomes arguments          render.c results for people */
+#ifndef VX_CONTROL_PRIVATE_H
+#define VX_CONTROL_PRIVATE_H
+
+#include "vx_control.h"
+
+enum {
+    ADMINS_BYTES = 512,
+    WORDS_MAX = 64,
+    REPLY_BYTES_MAX = 8 << 20, /* a status with every lcore and shard is a few hundred KiB */
+};
+
+/* What a line is served with. */
+struct service {
+    const struct vx_control_command *const *tables;
+    void *context;
+};
+
+/* A line (without its newline) of this peer; returns the reply without its newline, which the caller frees, or
+ * NULL when there is no memory or nothing to say (a blank line). */
+char *request_serve(const struct service *service, const struct vx_control_peer *peer, uint64_t client, const char *line, size_t bytes);
+/* A reply that refuses, with a null id. */
+char *request_refuse(enum vx_control_code code, struct vx_error *error);
+
+struct peer_rules {
+    uint32_t mode;
+    gid_t group;
+    bool has_group;
+    char admins[ADMINS_BYTES];
+};
+/* Resolves the group's name and checks the admins': 0 or -EINVAL. */
+int peer_rules_set(struct peer_rules *rules, const struct vx_control_config *config, struct vx_error *error);
+/* Reads the credentials of a connected socket; false when this peer may not even look. */
+bool peer_read(const struct peer_rules *rules, int fd, struct vx_control_peer *peer);
+
+/* Number of edits between two words, at most `most`. */
+unsigned words_distance(const char *a, const char *b, unsigned most);
+
+#endif
