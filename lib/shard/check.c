@@ -10,7 +10,8 @@ static void check_player(const struct vx_shard *shard, uint32_t slot, uint64_t s
     bool in_hunt = player->state == PLAYER_PROPOSED || player->state == PLAYER_HUNTING || player->state == PLAYER_SETTLING;
     VX_ASSERT(vx_match_has(shard->match, slot) == (player->state == PLAYER_SEARCHING));
     VX_ASSERT((player->hunt != NONE) == in_hunt); /* invariant 2 */
-    VX_ASSERT(player->state == PLAYER_OFFLINE || timer_is_set(shard, slot));
+    VX_ASSERT(player->state == PLAYER_OFFLINE || player->link == LINK_JOINED || timer_is_set(shard, slot));
+    VX_ASSERT(player->state != PLAYER_SEARCHING || timer_is_set(shard, slot)); /* invariant 4 */
     VX_ASSERT(player->results == 0 || timer_is_set(shard, slot));
     for (uint32_t i = 0; i < player->results; i++)
         VX_ASSERT(outbox->results[i].number == outbox->issued - player->results + 1 + i && outbox->results[i].number > player->acked);

@@ -18,7 +18,7 @@ struct grant *grant_new(struct vx_shard *shard, uint32_t slot, uint32_t hunt)
         return NULL;
     uint32_t chest = shard->chest_next++;
     VX_ASSERT(chest != UINT32_MAX);
-    *grant = (struct grant){ .hunt = hunt, .state = GRANT_JOB };
+    *grant = (struct grant){ .hunt = hunt, .occupant = shard->players[slot].occupant, .state = GRANT_JOB };
     grant->grant = (struct vx_grant){ .shard = shard->config.shard, .epoch = shard->config.epoch, .chest = chest, .player = shard->players[slot].id,
                                       .match = shard->hunts[hunt].match, .slot = slot };
     grant->grant.receipt = (uint64_t)shard->config.shard << 52 | (uint64_t)(shard->config.epoch & 0xfffff) << 32 | chest;
@@ -43,12 +43,14 @@ static void grant_deliver(struct vx_shard *shard, uint32_t index)
     struct grant *grant = &shard->grants[index];
     uint32_t slot = grant->grant.slot;
     const struct player *player = &shard->players[slot];
-    if (player->results >= RESULTS_FOR_LOOT && player->state != PLAYER_OFFLINE) {
+    bool here = player->occupant == grant->occupant; /* else the ledger alone tells its player */
+    if (here && player->results >= RESULTS_FOR_LOOT && player->state != PLAYER_OFFLINE) {
         timer_set(shard, shard->timer_grants + index, shard->now_ms + GRANT_ROOM_MS);
         return;
     }
-    result_push(shard, slot, (struct vx_reply){ .type = VX_RESULT_LOOT_GRANTED, .arg16 = (uint16_t)grant->grant.item, .a = (uint32_t)grant->grant.receipt,
-                                                .b = (uint32_t)(grant->grant.receipt >> 32), .c = grant->grant.amount });
+    if (here)
+        result_push(shard, slot, (struct vx_reply){ .type = VX_RESULT_LOOT_GRANTED, .arg16 = (uint16_t)grant->grant.item, .a = (uint32_t)grant->grant.receipt,
+                                                    .b = (uint32_t)(grant->grant.receipt >> 32), .c = grant->grant.amount });
     grant->state = GRANT_FREE;
     timer_clear(shard, shard->timer_grants + index);
     shard->counters.grants_pending--;

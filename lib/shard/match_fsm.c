@@ -36,6 +36,8 @@ uint32_t match_open(struct vx_shard *shard, uint32_t slot_a, uint32_t slot_b)
     for (uint32_t side = 0; side < 2; side++) {
         shard->players[hunt->players[side]].hunt = index;
         shard->players[hunt->players[side]].side = (uint8_t)side;
+        hunt->occupants[side] = shard->players[hunt->players[side]].occupant;
+        hunt->ratings[side] = shard->players[hunt->players[side]].rating;
     }
     match_event(shard, index, MATCH_PROPOSE, 0);
     return index;
@@ -43,8 +45,9 @@ uint32_t match_open(struct vx_shard *shard, uint32_t slot_a, uint32_t slot_b)
 
 static void propose(struct vx_shard *shard, uint32_t index, uint32_t side)
 {
-    const struct hunt *hunt = &shard->hunts[index];
+    struct hunt *hunt = &shard->hunts[index];
     (void)side;
+    hunt->proposed_ms = shard->now_ms;
     shard->counters.matches_proposed++;
     timer_set(shard, timer_of(shard, index), shard->now_ms + shard->config.proposal_ms);
     for (uint32_t i = 0; i < 2; i++)
@@ -114,13 +117,14 @@ static void settle(struct vx_shard *shard, uint32_t index, uint32_t side)
     (void)side;
     double before[2], after[2], score_0 = score(hunt);
     for (uint32_t i = 0; i < 2; i++)
-        before[i] = after[i] = (double)shard->players[hunt->players[i]].rating;
+        before[i] = after[i] = (double)hunt->ratings[i];
     vx_rating_elo(&after[0], &after[1], score_0);
     *(hunt->left != 0 ? &shard->counters.matches_abandoned : &shard->counters.matches_settled) += 1;
     for (uint32_t i = 0; i < 2; i++) {
         uint32_t slot = hunt->players[i];
         double own = i == 0 ? score_0 : 1 - score_0;
-        shard->players[slot].rating = (float)after[i];
+        if (shard->players[slot].occupant == hunt->occupants[i])
+            shard->players[slot].rating = (float)after[i];
         if (hunt->left & (1u << i))
             continue;
         uint8_t code = own > 0.75 ? VX_CODE_OK : own < 0.25 ? VX_CODE_LOST : VX_CODE_DRAWN;

@@ -14,7 +14,8 @@ static enum vx_code enter(struct vx_shard *shard, uint32_t slot, const struct vx
     player->position_cm[0] = player->position_cm[1] = player->position_cm[2] = 0;
     player->moved_ms = shard->now_ms;
     shard->counters.players_online++;
-    timer_sooner(shard, slot, shard->now_ms + shard->config.idle_ms);
+    if (player->link == LINK_PLAIN)
+        timer_sooner(shard, slot, shard->now_ms + shard->config.idle_ms);
     return VX_CODE_OK;
 }
 
@@ -27,6 +28,8 @@ static enum vx_code find(struct vx_shard *shard, uint32_t slot, const struct vx_
         return VX_CODE_BUSY;
     if (action->arg8 != 0 || action->a != 0 || (action->b != 0 && (action->b < VX_RATING_MIN || action->b > VX_RATING_MAX)))
         return VX_CODE_BAD_ARGUMENT;
+    if (action->b != 0 && player->link != LINK_PLAIN)
+        return VX_CODE_BAD_ARGUMENT; /* the token said the rating */
     if (action->b != 0)
         player->rating = (float)action->b;
     vx_match_add(shard->match, slot, (uint32_t)player->rating, shard->now_ms);
@@ -93,6 +96,7 @@ static enum vx_code search_on(struct vx_shard *shard, uint32_t slot, const struc
     (void)action;
     vx_match_add(shard->match, slot, (uint32_t)shard->players[slot].rating, vx_match_since_ms(shard->match, slot));
     shard->players[slot].hunt = NONE;
+    timer_sooner(shard, slot, vx_match_since_ms(shard->match, slot) + shard->config.search_ms_max);
     queue_notice(shard, slot, VX_CODE_DECLINED);
     return VX_CODE_OK;
 }
@@ -221,26 +225,31 @@ void players_match(struct vx_shard *shard, uint32_t slot)
         (void)match_open(shard, slot, other); /* there is a free hunt: asked above */
 }
 
+/* A connection's transport says when it ends; one that was lost may come back within the grace time. */
+static uint32_t silence_ms_max(const struct vx_shard *shard, const struct player *player)
+{
+    return player->link == LINK_AWAY ? shard->config.grace_ms : shard->config.idle_ms;
+}
+
 /* Sets the player's one timer to the earliest thing that can happen to it. */
 void player_rearm(struct vx_shard *shard, uint32_t slot)
 {
     const struct player *player = &shard->players[slot];
-    uint32_t due_ms = player->last_ms + shard->config.idle_ms;
-    if (player->state == PLAYER_SEARCHING) {
-        uint32_t search_ms = vx_match_since_ms(shard->match, slot) + shard->config.search_ms_max;
-        due_ms = (int32_t)(search_ms - due_ms) < 0 ? search_ms : due_ms;
-    }
-    if (player->results > 0 && ((int32_t)(shard->outboxes[slot].repeat_due_ms - due_ms) < 0 || player->state == PLAYER_OFFLINE))
-        due_ms = shard->outboxes[slot].repeat_due_ms;
-    if (player->state != PLAYER_OFFLINE || player->results > 0)
-        timer_set(shard, slot, due_ms);
+    timer_clear(shard, slot);
+    if (player->link == LINK_AWAY ? player->state != PLAYER_OFFLINE || player->results > 0 : player->link == LINK_PLAIN && player->state != PLAYER_OFFLINE)
+        timer_set(shard, slot, player->last_ms + silence_ms_max(shard, player));
+    if (player->state == PLAYER_SEARCHING)
+        timer_sooner(shard, slot, vx_match_since_ms(shard->match, slot) + shard->config.search_ms_max);
+    if (player->results > 0 && player->link != LINK_AWAY)
+        timer_sooner(shard, slot, shard->outboxes[slot].repeat_due_ms);
 }
 
 void player_timer(struct vx_shard *shard, uint32_t slot)
 {
     const struct player *player = &shard->players[slot];
-    bool is_gone = player->state != PLAYER_OFFLINE && shard->now_ms - player->last_ms >= shard->config.idle_ms;
-    if (!is_gone && player->results > 0 && (int32_t)(shard->now_ms - shard->outboxes[slot].repeat_due_ms) >= 0)
+    bool is_gone = player->link != LINK_JOINED && (player->state != PLAYER_OFFLINE || player->link == LINK_AWAY) &&
+                   shard->now_ms - player->last_ms >= silence_ms_max(shard, player);
+    if (!is_gone && player->link != LINK_AWAY && player->results > 0 && (int32_t)(shard->now_ms - shard->outboxes[slot].repeat_due_ms) >= 0)
         is_gone = results_repeat(shard, slot);
     if (is_gone)
         VX_ASSERT(player_event(shard, slot, EVENT_GONE, NULL) == VX_CODE_OK);

@@ -7,6 +7,10 @@ static void send(struct vx_shard *shard, uint32_t slot, struct vx_reply reply)
     struct vx_shard_out *out = shard->out;
     const struct player *player = &shard->players[slot];
     VX_ASSERT(out->reply_count < out->reply_max);
+    if (VX_UNLIKELY(player->link == LINK_AWAY)) {
+        shard->counters.replies_held++; /* what matters is told when it comes back */
+        return;
+    }
     reply.shard = (uint16_t)shard->config.shard;
     reply.session = player->session;
     reply.player = player->id;
@@ -83,19 +87,45 @@ void results_clear(struct vx_shard *shard, uint32_t slot)
     shard->players[slot].results = 0;
 }
 
-bool results_repeat(struct vx_shard *shard, uint32_t slot)
+static void results_tell(struct vx_shard *shard, uint32_t slot)
 {
-    struct outbox *outbox = &shard->outboxes[slot];
-    if (outbox->repeats == shard->config.repeats_max)
-        return true;
+    const struct outbox *outbox = &shard->outboxes[slot];
     for (uint32_t i = 0; i < shard->players[slot].results; i++) {
         const struct result *result = &outbox->results[i];
         notice(shard, slot, (struct vx_reply){ .type = result->type, .code = result->code, .arg16 = result->arg16, .result_number = result->number,
                                                .a = result->a, .b = result->b, .c = result->c });
         shard->counters.results_repeated++;
     }
+}
+
+bool results_repeat(struct vx_shard *shard, uint32_t slot)
+{
+    struct outbox *outbox = &shard->outboxes[slot];
+    if (outbox->repeats == shard->config.repeats_max)
+        return true;
+    results_tell(shard, slot);
     outbox->repeats++;
     outbox->repeat_ms *= 2;
     outbox->repeat_due_ms = shard->now_ms + outbox->repeat_ms;
     return false;
+}
+
+void results_restart(struct vx_shard *shard, uint32_t slot)
+{
+    struct player *player = &shard->players[slot];
+    struct outbox *outbox = &shard->outboxes[slot];
+    uint8_t kept = 0;
+    for (uint32_t i = 0; i < player->results; i++)
+        if (outbox->results[i].type != VX_RESULT_PROPOSAL && outbox->results[i].type != VX_RESULT_HUNT_STARTED) {
+            outbox->results[kept] = outbox->results[i];
+            outbox->results[kept].number = kept + 1u;
+            kept++;
+        }
+    player->results = kept;
+    player->acked = 0;
+    outbox->issued = kept;
+    outbox->repeats = 0;
+    outbox->repeat_ms = shard->config.repeat_ms;
+    outbox->repeat_due_ms = shard->now_ms + outbox->repeat_ms;
+    results_tell(shard, slot);
 }

@@ -168,9 +168,15 @@ static void action_in(struct vx_shard *shard, const struct vx_event *event)
     VX_ASSERT(event->slot < shard->config.players_max && event->type != VX_ACTION_NONE && event->type < VX_ACTION_COUNT);
     struct player *player = &shard->players[event->slot];
     shard->counters.actions_in++;
-    player->id = event->player;
-    player->session = event->session;
-    player->io = event->io;
+    if (VX_UNLIKELY(player->link != LINK_PLAIN && (player->link == LINK_AWAY || player->session != event->session || player->io != event->io))) {
+        shard->counters.actions_dropped_gone++; /* from a connection that has ended: nobody waits for the answer */
+        return;
+    }
+    if (player->link == LINK_PLAIN) {
+        player->id = event->player;
+        player->session = event->session;
+        player->io = event->io;
+    }
     enum taking taking = number_take(player, event->number, shard->now_ms);
     player->last_ms = shard->now_ms;
     if (event->seen > player->acked)
@@ -229,6 +235,12 @@ static void event_in(struct vx_shard *shard, const struct vx_event *event)
         break;
     case VX_EVENT_GRANT_DONE:
         grant_done(shard, event);
+        break;
+    case VX_EVENT_JOIN:
+        player_join(shard, event);
+        break;
+    case VX_EVENT_PART:
+        player_part(shard, event);
         break;
     default:
         VX_ASSERT(event->kind == VX_EVENT_DRAIN);

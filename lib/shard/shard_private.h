@@ -4,6 +4,7 @@
  *   timer.c    the wheel                        match_fsm.c   match's table and what its cells do
  *   results.c  what leaves, and is repeated     jobs.c        formula jobs    grants.c  loot on its way
  *   hunt.c     MOVE, SUMMON, STRIKE             check.c       invariants by a full walk
+ *   connection.c  JOIN and PART: whose slot it is, and whether anybody listens
  *
  * Everything is indices into arrays taken at creation. Time is in whole milliseconds of the shard's clock. */
 #ifndef VX_SHARD_PRIVATE_H
@@ -34,6 +35,8 @@ enum {
 };
 
 enum player_state { PLAYER_OFFLINE, PLAYER_LOBBY, PLAYER_SEARCHING, PLAYER_PROPOSED, PLAYER_HUNTING, PLAYER_SETTLING, PLAYER_STATES };
+/* How the player is reached: believed packet by packet (plain transport), by a connection, or not at all just now. */
+enum player_link { LINK_PLAIN, LINK_JOINED, LINK_AWAY };
 /* Actions come first, under their own numbers; then what happens to a player. */
 enum player_event { EVENT_ENTER = VX_ACTION_COUNT, EVENT_PROPOSE, EVENT_BROKEN, EVENT_SEARCH_END, EVENT_START, EVENT_SETTLE, EVENT_SETTLED, EVENT_GONE, PLAYER_EVENTS };
 enum match_state { MATCH_FORMING, MATCH_PROPOSED, MATCH_HUNTING, MATCH_SETTLING, MATCH_STATES };
@@ -45,7 +48,7 @@ struct player { /* one cache line: what an action touches */
     uint32_t session;
     uint32_t id;
     uint32_t hunt;        /* index, or NONE */
-    uint32_t last_ms;     /* of the last action */
+    uint32_t last_ms;     /* of the last action; LINK_AWAY: when the connection was lost */
     uint32_t moved_ms;
     int32_t position_cm[3];
     float rating;
@@ -54,8 +57,9 @@ struct player { /* one cache line: what an action touches */
     uint8_t io;
     uint8_t side;         /* in its hunt: 0 or 1 */
     uint8_t results;      /* pending */
-    uint8_t known;        /* an action has come since the start */
-    uint8_t reserved[3];
+    uint8_t known;        /* an action has come since the start, or since the connection's */
+    uint8_t link;         /* enum player_link */
+    uint16_t occupant;    /* counts the clients that have had this slot: what is under way for an earlier one misses it */
 } VX_ALIGNED;
 static_assert(sizeof(struct player) == VX_CACHE_LINE_BYTES, "the hot line of a player");
 
@@ -69,10 +73,11 @@ struct outbox { /* cold: reliable results in order, results[0] the oldest */
     uint32_t repeat_due_ms, repeat_ms;
     uint32_t repeats;
     uint32_t issued; /* highest result number given */
+    uint32_t connection; /* number of the latest JOIN */
 };
 struct hunt {
     uint32_t match;     /* id: never 0, unique until 2^32 of them */
-    uint32_t seed, started_ms, generation;
+    uint32_t seed, proposed_ms, started_ms, generation;
     uint32_t players[2]; /* slots */
     uint32_t pending;   /* jobs and grants under way */
     uint32_t next_free;
@@ -81,6 +86,8 @@ struct hunt {
     uint8_t claimed;    /* bit per chest */
     uint8_t chests[2], health[2], streak[2];
     uint8_t declined;   /* bit per side */
+    uint16_t occupants[2]; /* of the slots, when the match was made */
+    float ratings[2];
 };
 struct job {
     struct vx_job job;
@@ -96,6 +103,7 @@ enum grant_state { GRANT_FREE, GRANT_JOB, GRANT_SENT, GRANT_DURABLE };
 struct grant {
     struct vx_grant grant;
     uint32_t hunt;
+    uint16_t occupant;
     uint8_t state;
 };
 struct timer {
@@ -146,6 +154,13 @@ void results_acknowledge(struct vx_shard *shard, uint32_t slot, uint32_t seen);
 void results_clear(struct vx_shard *shard, uint32_t slot);
 /* True when the player has had all its repeats: gone. */
 bool results_repeat(struct vx_shard *shard, uint32_t slot);
+/* A new connection counts from 1: what is unacknowledged gets new numbers and is told at once, but for what says
+ * where the player stands, which the caller tells afresh. */
+void results_restart(struct vx_shard *shard, uint32_t slot);
+
+/* connection.c */
+void player_join(struct vx_shard *shard, const struct vx_event *event);
+void player_part(struct vx_shard *shard, const struct vx_event *event);
 
 /* player_fsm.c: BAD_ARGUMENT and the like when a cell refuses; nothing has changed then. */
 enum vx_code player_event(struct vx_shard *shard, uint32_t slot, uint32_t event, const struct vx_event *action);

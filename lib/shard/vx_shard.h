@@ -13,7 +13,15 @@ enum vx_event_kind {
     VX_EVENT_JOB_DONE,   /* a formula's answer: number = job id, out[], c = formula version */
     VX_EVENT_GRANT_DONE, /* the ledger has committed: number = chest number (receipt's low half) */
     VX_EVENT_DRAIN,      /* no new games from now on */
+    VX_EVENT_JOIN,       /* a transport with sessions has connected a client to the slot: fields below */
+    VX_EVENT_PART,       /* that connection has ended: number = its connection number, arg8 = enum vx_part */
 };
+/* JOIN: player = display id, io and session where it is reached, number = connection number (grows with every
+ * connection of the appliance: what comes late from an older one is passed over), arg8 = enum vx_join,
+ * arg16 = roles, a = rating (0: none known), b = deviation, c = party, seen = players in the party.
+ * A slot that has been joined once takes actions from its connection only, and idle_ms does not apply to it. */
+enum vx_join { VX_JOIN_NEW, VX_JOIN_RESUME }; /* another client than the slot had: begins from nothing; the same one again */
+enum vx_part { VX_PART_LOST, VX_PART_CLOSED }; /* grace_ms begin; the player left on purpose */
 struct vx_event {
     uint8_t kind;
     uint8_t type; /* enum vx_action */
@@ -104,6 +112,7 @@ struct vx_shard_config {
     uint32_t idle_ms;       /* silence after which a player is offline */
     uint32_t repeat_ms;     /* first repeat of an unacknowledged result; doubles */
     uint32_t repeats_max;   /* then the player is gone */
+    uint32_t grace_ms;      /* how long a player whose connection was lost keeps its place in queue and hunt */
     uint32_t job_ms_max;    /* formula deadline */
     uint32_t speed_cm_s;    /* MOVE limit */
     uint32_t chest_range_cm;
@@ -119,6 +128,7 @@ struct vx_shard_config {
     X(jobs_sent) X(jobs_answered) X(jobs_late) X(jobs_timed_out)                                   \
     X(grants_sent) X(grants_done) X(grants_repeated)                                               \
     X(results_repeated) X(results_overflow) X(players_gone)                                        \
+    X(joins) X(joins_resumed) X(joins_late) X(parts) X(parts_late) X(replies_held)                 \
     X(tickets_in) X(tickets_matched) X(tickets_cancelled) X(tickets_timed_out) X(tickets_gone)     \
     X(matches_proposed) X(matches_started) X(matches_settled) X(matches_abandoned) X(matches_declined) \
     X(chests_claimed) X(strikes) X(moves) X(moves_too_fast)

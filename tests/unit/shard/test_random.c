@@ -21,6 +21,19 @@ static uint32_t below(uint32_t limit)
     return (uint32_t)(vx_mix64(++counter) >> 20) % limit;
 }
 
+/* Every fourth player is a client with connections: lost, closed, back again, or somebody else in its slot. */
+static void random_connection(void)
+{
+    uint32_t player = below(WORLD_PLAYERS / 4) * 4;
+    uint32_t chosen = below(8);
+    if (chosen < 2)
+        world_part(&world, player, chosen == 0 ? VX_PART_LOST : VX_PART_CLOSED);
+    else if (chosen < 6)
+        world_join(&world, player, player, VX_JOIN_RESUME, 0);
+    else
+        world_join(&world, player, player, VX_JOIN_NEW, 1000 + below(1000));
+}
+
 static void watch(struct world *unused, const struct vx_reply *reply)
 {
     (void)unused;
@@ -44,7 +57,7 @@ static struct vx_event random_action(void)
     event.arg16 = (uint16_t)below(WORLD_CHESTS + 1);
     event.arg8 = (uint8_t)below(5);
     event.a = type == VX_ACTION_MOVE ? below(400) - 200 : type == VX_ACTION_ACK ? world.seen[player] : matches[player];
-    event.b = type == VX_ACTION_MOVE ? below(400) - 200 : 1000 + below(1000);
+    event.b = type == VX_ACTION_MOVE ? below(400) - 200 : world.connections[player] != 0 ? 0 : 1000 + below(1000);
     if (below(20) == 0) /* sent again */
         event.number -= below(8) < event.number ? below(8) % event.number : 0;
     return event;
@@ -91,6 +104,8 @@ static uint64_t run(uint64_t seed)
         uint32_t count = random_answers(events);
         for (uint32_t actions = below(BURST); actions > 0; actions--)
             events[count++] = random_action();
+        if (below(2) == 0)
+            random_connection();
         world.now_us += below(20) == 0 ? 200000 : below(4000);
         world_forget(&world);
         world_step(&world, events, count);
@@ -105,6 +120,8 @@ static uint64_t run(uint64_t seed)
 
 static void everything_ends(void)
 {
+    for (uint32_t player = 0; player < WORLD_PLAYERS; player += 4)
+        world_part(&world, player, VX_PART_LOST);
     world_wait(&world, 400000, true, true);
     const struct vx_shard_counters *c = vx_shard_counters(world.shard);
     CU_ASSERT(c->players_online == 0 && c->hunts_live == 0 && c->jobs_pending == 0 && c->grants_pending == 0 && c->actions_pending == 0);
@@ -118,6 +135,7 @@ static void test_random(void)
     for (uint64_t seed = 1; seed <= 4; seed++) {
         (void)run(seed);
         const struct vx_shard_counters *c = vx_shard_counters(world.shard);
+    CU_ASSERT(c->joins > 1000 && c->joins_resumed > 500 && c->parts > 300 && c->replies_held > 5 && c->actions_dropped_gone > 1000);
         CU_ASSERT(c->matches_started > 50 && c->strikes > 50 && c->moves > 50 && c->chests_claimed > 50); /* the run does play */
         everything_ends();
     }

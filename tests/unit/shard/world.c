@@ -14,7 +14,7 @@ void world_open(struct world *world, uint64_t seed, uint32_t chest_range_cm)
 {
     struct vx_error error;
     const struct vx_shard_config config = { .epoch = 7, .players_max = WORLD_PLAYERS, .hunts_max = WORLD_PLAYERS / 2 + 1, .seed = seed, .proposal_ms = 5000,
-                                            .search_ms_max = 60000, .hunt_ms = 120000, .idle_ms = 30000, .repeat_ms = 200, .repeats_max = 8, .job_ms_max = 500,
+                                            .search_ms_max = 60000, .hunt_ms = 120000, .idle_ms = 30000, .grace_ms = 20000, .repeat_ms = 200, .repeats_max = 8, .job_ms_max = 500,
                                             .speed_cm_s = 1000, .chest_range_cm = chest_range_cm, .strike_range_cm = 3000, .chests = WORLD_CHESTS, .allocate = allocate };
     memset(world, 0, sizeof(*world));
     world->digest = 14695981039346656037u;
@@ -32,6 +32,11 @@ void world_forget(struct world *world)
     world->log_count = 0;
 }
 
+static uint32_t session_of(const struct world *world, uint32_t player)
+{
+    return player | world->connections[player] << 16;
+}
+
 static void digest_add(struct world *world, const void *bytes, size_t count)
 {
     for (size_t i = 0; i < count; i++) /* FNV-1a */
@@ -42,8 +47,9 @@ static void reply_take(struct world *world, const struct vx_reply *reply)
 {
     if (world->log_count < WORLD_LOG)
         world->log[world->log_count++] = *reply;
-    if (!world->deaf && reply->result_number == world->seen[reply->player] + 1)
-        world->seen[reply->player]++;
+    uint32_t player = reply->session & 0xffff; /* an old connection's would be another session */
+    if (!world->deaf && reply->session == session_of(world, player) && reply->result_number == world->seen[player] + 1)
+        world->seen[player]++;
     if (world->watch != NULL)
         world->watch(world, reply);
 }
@@ -76,8 +82,24 @@ void world_step(struct world *world, const struct vx_event *events, uint32_t cou
 
 struct vx_event world_action(struct world *world, uint32_t player, uint8_t type)
 {
-    return (struct vx_event){ .kind = VX_EVENT_ACTION, .type = type, .session = player, .player = player, .slot = player,
+    return (struct vx_event){ .kind = VX_EVENT_ACTION, .type = type, .session = session_of(world, player), .player = player, .slot = player,
                               .number = ++world->numbers[player], .seen = world->seen[player] };
+}
+
+void world_join(struct world *world, uint32_t player, uint32_t id, enum vx_join how, uint32_t rating)
+{
+    world->connections[player] = ++world->connection;
+    world->numbers[player] = world->seen[player] = 0;
+    struct vx_event event = { .kind = VX_EVENT_JOIN, .arg8 = (uint8_t)how, .session = session_of(world, player), .player = id, .slot = player,
+                              .number = world->connection, .a = rating };
+    world_step(world, &event, 1);
+}
+
+void world_part(struct world *world, uint32_t player, enum vx_part how)
+{
+    struct vx_event event = { .kind = VX_EVENT_PART, .arg8 = (uint8_t)how, .session = session_of(world, player), .slot = player,
+                              .number = world->connections[player] };
+    world_step(world, &event, 1);
 }
 
 const struct vx_reply *world_act(struct world *world, uint32_t player, uint8_t type, uint16_t arg16, uint32_t a, uint32_t b, uint32_t c)
