@@ -71,7 +71,22 @@ _Noreturn void vx_assert_failed(const char *condition, const char *file, int lin
     X(BAD_PLAYER, "bad_player", "player id is not below the configured number of players")         \
     X(BAD_ACTION, "bad_action", "an action type that does not exist")                              \
     X(CONTROL_ANSWERED, "control_answered", "ARP, ICMP echo or neighbour solicitation, answered")  \
-    X(CONTROL_IGNORED, "control_ignored", "ARP, ICMP or ICMPv6 that asks nothing of us")
+    X(CONTROL_IGNORED, "control_ignored", "ARP, ICMP or ICMPv6 that asks nothing of us")           \
+    X(NETCODE_SHORT, "netcode_short", "netcode packet shorter than its prefix, sequence number and tag") \
+    X(NETCODE_BAD_TYPE, "netcode_bad_type", "netcode packet type that does not exist")             \
+    X(NETCODE_NOT_TAKEN, "netcode_not_taken", "netcode packet type that only the other side takes") \
+    X(NETCODE_BAD_PREFIX, "netcode_bad_prefix", "netcode sequence number of no bytes or of more than 8") \
+    X(NETCODE_BAD_LENGTH, "netcode_bad_length", "netcode packet length does not fit its type")     \
+    X(NETCODE_REPLAYED, "netcode_replayed", "sequence number was received before, or is older than the window") \
+    X(NETCODE_FORGED, "netcode_forged", "packet does not authenticate under its session's key")    \
+    X(NETCODE_OTHER_VERSION, "netcode_other_version", "connection request of another netcode version") \
+    X(NETCODE_OTHER_GAME, "netcode_other_game", "connection request for another protocol id")      \
+    X(NETCODE_EXPIRED, "netcode_expired", "connection request whose connect token has expired")    \
+    X(NETCODE_TOKEN_FORGED, "netcode_token_forged", "connect token does not open under any of our keys") \
+    X(NETCODE_TOKEN_BAD, "netcode_token_bad", "connect token opens, but its fields make no sense") \
+    X(NETCODE_OTHER_SERVER, "netcode_other_server", "connect token does not name this server's address") \
+    X(NETCODE_USER_BAD, "netcode_user_bad", "connect token's user data is of no version or range that we know") \
+    X(NETCODE_CHALLENGE_FORGED, "netcode_challenge_forged", "challenge token is not one of ours")
 
 enum vx_drop {
 #define VX_DROP_ENUM(name, text, sentence) VX_DROP_##name,
