@@ -1,5 +1,5 @@
 /* base: what every room needs and libc alone can give: limits, the error sentence, assertions,
- * the list of drop reasons, deterministic random numbers and a log-linear histogram.
+ * the list of drop reasons, deterministic random numbers, a log-linear histogram and a timer wheel.
  * Knows no DPDK, no clock, no files. Any thread may call anything here on its own data. */
 #ifndef VX_BASE_H
 #define VX_BASE_H
@@ -150,6 +150,32 @@ static inline void vx_hist_add(struct vx_hist *hist, uint64_t value)
 /* The value below which `quantile` (0 to 1) of the entries lie; 0 when empty. */
 uint64_t vx_hist_quantile(const struct vx_hist *hist, double quantile);
 void vx_hist_merge(struct vx_hist *into, const struct vx_hist *from);
+
+/* Timers, numbered 0 to count - 1, in a hashed wheel: setting and clearing touch two or three of them, nothing ever
+ * scans them all. Time is the caller's, in milliseconds that may wrap, and fires in order of ticks, so it repeats exactly. */
+enum { VX_WHEEL_NONE = UINT32_MAX };
+struct vx_wheel_timer {
+    uint32_t next, prev; /* next is its own number: not set */
+    uint32_t due_ms;
+};
+struct vx_wheel {
+    struct vx_wheel_timer *timers;
+    uint32_t count, slots, tick_bits;
+    uint32_t done_ms; /* ticks before this are done */
+};
+/* slots: a power of two; a tick lasts 2^tick_bits ms. A due time beyond slots ticks is looked at once a round. */
+size_t vx_wheel_bytes(uint32_t count, uint32_t slots);
+/* memory: vx_wheel_bytes() bytes, 4-byte aligned, borrowed. */
+void vx_wheel_create(struct vx_wheel *wheel, void *memory, uint32_t count, uint32_t slots, uint32_t tick_bits, uint32_t now_ms);
+void vx_wheel_set(struct vx_wheel *wheel, uint32_t index, uint32_t due_ms);
+void vx_wheel_sooner(struct vx_wheel *wheel, uint32_t index, uint32_t due_ms); /* only when it is not set to be earlier */
+void vx_wheel_clear(struct vx_wheel *wheel, uint32_t index);
+static inline bool vx_wheel_is_set(const struct vx_wheel *wheel, uint32_t index)
+{
+    return wheel->timers[index].next != index;
+}
+/* A timer that is due, cleared; VX_WHEEL_NONE when there is none. */
+uint32_t vx_wheel_take(struct vx_wheel *wheel, uint32_t now_ms);
 
 /* Single-writer counters that other threads read: relaxed is enough, no line is shared by writers. */
 static inline uint64_t vx_counter_read(const uint64_t *counter)

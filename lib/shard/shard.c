@@ -21,16 +21,17 @@ static size_t rounded(size_t bytes)
     return (bytes + VX_CACHE_LINE_BYTES - 1) & ~(size_t)(VX_CACHE_LINE_BYTES - 1);
 }
 
-static size_t timer_bytes(const struct vx_shard_config *config)
+/* Players, hunts, jobs, grants, and the tick that looks at tickets again. */
+static uint32_t timers_of(const struct vx_shard_config *config)
 {
-    return (config->players_max + config->hunts_max + jobs_of(config) + grants_of(config) + 1 + TIMER_SLOTS + 1) * sizeof(struct timer);
+    return config->players_max + config->hunts_max + jobs_of(config) + grants_of(config) + 1;
 }
 
 size_t vx_shard_bytes(const struct vx_shard_config *config)
 {
     return rounded(sizeof(struct vx_shard)) + rounded(config->players_max * sizeof(struct player)) + rounded(config->players_max * sizeof(struct outbox)) +
            rounded(config->hunts_max * sizeof(struct hunt)) + rounded(jobs_of(config) * sizeof(struct job)) +
-           rounded(grants_of(config) * sizeof(struct grant)) + rounded(vx_match_bytes(config->players_max)) + rounded(timer_bytes(config));
+           rounded(grants_of(config) * sizeof(struct grant)) + rounded(vx_match_bytes(config->players_max)) + rounded(vx_wheel_bytes(timers_of(config), TIMER_SLOTS));
 }
 
 static int check_config(const struct vx_shard_config *config, struct vx_error *error)
@@ -68,8 +69,6 @@ static void lists_create(struct vx_shard *shard)
     shard->timer_jobs = shard->timer_hunts + config->hunts_max;
     shard->timer_grants = shard->timer_jobs + shard->jobs_max;
     shard->timer_match = shard->timer_grants + shard->grants_max;
-    shard->timer_heads = shard->timer_match + 1;
-    timers_create(shard);
     timer_set(shard, shard->timer_match, 0);
     jobs_pairing(shard);
 }
@@ -95,7 +94,7 @@ int vx_shard_create(const struct vx_shard_config *config, struct vx_shard **crea
     shard->jobs = carve(&at, shard->jobs_max * sizeof(struct job));
     shard->grants = carve(&at, shard->grants_max * sizeof(struct grant));
     shard->match = vx_match_create(carve(&at, vx_match_bytes(config->players_max)), config->players_max);
-    shard->timers = carve(&at, timer_bytes(config));
+    vx_wheel_create(&shard->wheel, carve(&at, vx_wheel_bytes(timers_of(config), TIMER_SLOTS)), timers_of(config), TIMER_SLOTS, TIMER_TICK_BITS, 0);
     lists_create(shard);
     *created = shard;
     return 0;
@@ -261,7 +260,7 @@ uint32_t vx_shard_step(struct vx_shard *shard, uint64_t now_us, const struct vx_
     shard->now_ms = (uint32_t)(now_us / 1000);
     shard->out = out;
     uint32_t done = 0, timer = 0;
-    while (has_room(out) && (timer = timer_take(shard)) != NONE)
+    while (has_room(out) && (timer = vx_wheel_take(&shard->wheel, shard->now_ms)) != NONE)
         timer_fire(shard, timer);
     while (timer == NONE && done < count && has_room(out))
         event_in(shard, &events[done++]);

@@ -1,10 +1,9 @@
 /* The shard's insides, shared by its files:
  *
  *   shard.c    birth, the step, actions in      player_fsm.c  player's table and what its cells do
- *   timer.c    the wheel                        match_fsm.c   match's table and what its cells do
+ *   connection.c  JOIN, PART, who is there      match_fsm.c   match's table and what its cells do
  *   results.c  what leaves, and is repeated     jobs.c        formula jobs    grants.c  loot on its way
  *   hunt.c     MOVE, SUMMON, STRIKE             check.c       invariants by a full walk
- *   connection.c  JOIN and PART: whose slot it is, and whether anybody listens
  *
  * Everything is indices into arrays taken at creation. Time is in whole milliseconds of the shard's clock. */
 #ifndef VX_SHARD_PRIVATE_H
@@ -15,12 +14,12 @@
 #include "vx_shard.h"
 
 enum {
-    NONE = UINT32_MAX,
+    NONE = UINT32_MAX, /* VX_WHEEL_NONE, too */
     RESULTS_MAX = 8,        /* unacknowledged results of one player */
     RESULTS_FOR_FIND = 4,   /* with as many waiting a player begins nothing new … */
     RESULTS_FOR_STRIKE = 4, /* … strikes are told without repetition … */
     RESULTS_FOR_LOOT = 6,   /* … and loot waits, so that proposal, start and end always have room */
-    TIMER_TICK_MS = 4,
+    TIMER_TICK_BITS = 2,    /* 4 ms */
     TIMER_SLOTS = 1024,     /* a round of 4 s; what is due later is passed over */
     MATCH_TICK_MS = 50,
     MATCH_LOOKS = 8,        /* tickets looked at again in a tick: bounds a step's replies */
@@ -106,10 +105,6 @@ struct grant {
     uint16_t occupant;
     uint8_t state;
 };
-struct timer {
-    uint32_t next, prev; /* next == own index: not set */
-    uint32_t due_ms;
-};
 
 struct vx_shard {
     struct vx_shard_config config;
@@ -126,22 +121,28 @@ struct vx_shard {
     struct job *jobs;
     struct grant *grants;
     struct vx_match *match;
-    struct timer *timers; /* players, hunts, jobs, grants, match tick, then wheel heads and the due list */
+    struct vx_wheel wheel; /* timers of players, hunts, jobs, grants, and the match tick */
     uint32_t jobs_max, grants_max;
-    uint32_t timer_hunts, timer_jobs, timer_grants, timer_match, timer_heads;
-    uint32_t wheel_ms;    /* ticks before this are done */
+    uint32_t timer_hunts, timer_jobs, timer_grants, timer_match;
     uint32_t hunt_free, hunt_free_last, job_free, chest_next;
 };
 
-/* timer.c */
-void timers_create(struct vx_shard *shard);
-uint32_t timers_count(const struct vx_shard *shard);
-void timer_set(struct vx_shard *shard, uint32_t index, uint32_t due_ms);
-void timer_sooner(struct vx_shard *shard, uint32_t index, uint32_t due_ms); /* only when it is not set to be earlier */
-void timer_clear(struct vx_shard *shard, uint32_t index);
-bool timer_is_set(const struct vx_shard *shard, uint32_t index);
-/* Next timer that is due at shard->now_ms, cleared; NONE when there is none. */
-uint32_t timer_take(struct vx_shard *shard);
+static inline void timer_set(struct vx_shard *shard, uint32_t index, uint32_t due_ms)
+{
+    vx_wheel_set(&shard->wheel, index, due_ms);
+}
+static inline void timer_sooner(struct vx_shard *shard, uint32_t index, uint32_t due_ms)
+{
+    vx_wheel_sooner(&shard->wheel, index, due_ms);
+}
+static inline void timer_clear(struct vx_shard *shard, uint32_t index)
+{
+    vx_wheel_clear(&shard->wheel, index);
+}
+static inline bool timer_is_set(const struct vx_shard *shard, uint32_t index)
+{
+    return vx_wheel_is_set(&shard->wheel, index);
+}
 
 /* results.c */
 void answer(struct vx_shard *shard, const struct vx_event *event, enum vx_result type, enum vx_code code);

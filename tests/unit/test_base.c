@@ -80,6 +80,46 @@ static void every_drop_reason_has_a_name(void)
     CU_ASSERT_STRING_EQUAL(vx_drop_name(VX_DROP_COUNT), "?");
 }
 
+enum { WHEEL_TIMERS = 500, WHEEL_SLOTS = 64 };
+static struct vx_wheel_timer wheel_memory[WHEEL_TIMERS + WHEEL_SLOTS + 1];
+
+/* Against the obvious: an array of due times. Time begins shortly before its 32 bits wrap. */
+static void the_wheel_fires_each_timer_once_and_in_time(void)
+{
+    enum { TICK_BITS = 2 };
+    static uint32_t due_ms[WHEEL_TIMERS];
+    static bool is_set[WHEEL_TIMERS];
+    struct vx_rng rng = { 7 };
+    struct vx_wheel wheel;
+    uint32_t now_ms = UINT32_MAX - 50000, fired = 0, early = 0, late = 0, missing = 0;
+    CU_ASSERT_EQUAL(vx_wheel_bytes(WHEEL_TIMERS, WHEEL_SLOTS), sizeof(wheel_memory));
+    vx_wheel_create(&wheel, wheel_memory, WHEEL_TIMERS, WHEEL_SLOTS, TICK_BITS, now_ms);
+    for (uint32_t step = 0; step < 20000; step++) {
+        uint32_t index = vx_rng_below(&rng, WHEEL_TIMERS), wait_ms = vx_rng_below(&rng, step % 2 ? 20 : 1500), chosen = vx_rng_below(&rng, 8);
+        if (chosen == 0) {
+            vx_wheel_clear(&wheel, index);
+            is_set[index] = false;
+        } else if (chosen < 5 || !is_set[index] || (int32_t)(now_ms + wait_ms - due_ms[index]) < 0) {
+            (chosen < 5 ? vx_wheel_set : vx_wheel_sooner)(&wheel, index, now_ms + wait_ms);
+            due_ms[index] = now_ms + wait_ms;
+            is_set[index] = true;
+        } else {
+            vx_wheel_sooner(&wheel, index, now_ms + wait_ms); /* it is not sooner */
+        }
+        now_ms += vx_rng_below(&rng, 10);
+        for (uint32_t timer; (timer = vx_wheel_take(&wheel, now_ms)) != VX_WHEEL_NONE; fired++) {
+            missing += !is_set[timer];
+            early += (int32_t)(now_ms - due_ms[timer]) < 0;
+            is_set[timer] = false;
+        }
+        for (uint32_t i = 0; i < WHEEL_TIMERS; i++) {
+            late += is_set[i] && (int32_t)(now_ms - due_ms[i]) >= 2 << TICK_BITS;
+            missing += is_set[i] != vx_wheel_is_set(&wheel, i);
+        }
+    }
+    CU_ASSERT(fired > 5000 && early == 0 && late == 0 && missing == 0);
+}
+
 int main(void)
 {
     static const struct vx_test tests[] = {
@@ -89,6 +129,7 @@ int main(void)
         { "random numbers repeat and stay below", random_numbers_repeat_and_stay_below },
         { "errors carry code and sentence", errors_carry_code_and_sentence },
         { "every drop reason has a name", every_drop_reason_has_a_name },
+        { "the wheel fires each timer once and in time", the_wheel_fires_each_timer_once_and_in_time },
     };
     return vx_test_main("base", tests, sizeof(tests) / sizeof(tests[0]));
 }
