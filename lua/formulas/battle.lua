@@ -1,5 +1,6 @@
 -- What one STRIKE does. Called once for each strike; keep it a pure function of its arguments:
 -- random() gives numbers in [0, 1) that belong to this strike and come again when it is replayed.
+-- below(x, y) is 1 when x < y, else 0: cheaper than `x < y and 1 or 0` where both happen often.
 -- Write x * x rather than x ^ 2: powers may differ in the last bit between compiled and interpreted.
 local floor, min, max = math.floor, math.min, math.max
 
@@ -31,9 +32,9 @@ return {
         -- Skill shows, but 800 points are worth a fifth at most: the pairing does the rest.
         local skill = 1 + min(max((attacker_rating - target_rating) * 0.00025, -0.2), 0.2)
         local streak = min(attacker_streak, 10)
-        local last_stand = target_health < 25 and 0.85 or 1
+        local last_stand = 1 - 0.15 * below(target_health, 25)
         local spread = 0.9 + 0.2 * random()
-        local critical = random() < 0.05 + 0.01 * streak and 1 or 0
+        local critical = below(random(), 0.05 + 0.01 * streak)
         local damage = base[weapon] * range * skill * (1 + 0.02 * streak) * last_stand * spread * (1 + 0.5 * critical)
         return floor(damage + 0.5), critical
     end,

@@ -21,7 +21,7 @@ return {
         local roll = random()
         local luck = roll * roll
         -- The last chest and a long hunt are better; beginners find a little more.
-        local bonus = (chests_left <= 1 and 0.1 or 0) + min(elapsed_s, 300) * 0.0003 + max(1500 - player_rating, 0) * 0.00004
+        local bonus = 0.1 * below(chests_left, 2) + min(elapsed_s, 300) * 0.0003 + max(1500 - player_rating, 0) * 0.00004
         local rarity = min(floor((luck + bonus * roll) * 100), 99)
         local plenty = (1 + tier) * (1 + min(players, 8) * 0.125)
         local amount = 1 + floor(random() * plenty * (1.5 - rarity * 0.01) * 2)

@@ -45,7 +45,7 @@ def show_formulas(options, figures):
         subprocess.run([BUILD / "formula" / "vx_bench_formula", "--repeats", str(min(options.rounds, 101)), "--cpu", options.cpus.split(",")[1], "--json", file.name],
                        stdout=subprocess.DEVNULL, check=True)
         found = json.load(open(file.name))
-    print("\na formula's job, nanoseconds in the worker, full batches (wanted: at most 50)")
+    print("\na formula's job, nanoseconds in the worker, full batches (wanted: at most 20)")
     for key, value in found.items():
         print(f"{key:34}{value:9.1f}")
     figures.update(found)

@@ -219,7 +219,7 @@ static void the_failure_is_told_with_file_and_line(void)
     vx_formula_stop(formula);
     char *text = file_read(log, NULL);
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "veltrix-formula-worker: battle: "));
-    CU_ASSERT_PTR_NOT_NULL(strstr(text, "battle.lua:29:"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "battle.lua:30:"));
     free(text);
     jobs_free(&jobs);
     folder_remove(&folder);
