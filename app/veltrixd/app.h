@@ -53,6 +53,8 @@ struct app {
     int go, stop;           /* control: rw, lcores: ro; atomic */
 };
 
+/* Claims the control socket; nothing is served before vx_control_poll(). */
+int app_control_start(struct app *app, struct vx_error *error);
 int app_eal_init(struct app *app, const char *program, struct vx_error *error);
 /* Mempool, arenas, rings, ports, ledger, formulas, io lcores: everything is taken here. */
 int app_setup(struct app *app, struct vx_error *error);

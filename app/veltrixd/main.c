@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "app.h"
+#include "vx_log.h"
 
 enum { CONTROL_POLL_MS = 5, DRAIN_MS_MIN = 20, DRAIN_MS_MAX = 3000 };
 
@@ -66,16 +67,15 @@ static int wait_ready(struct app *app, struct vx_error *error)
 
 static int start(struct app *app, const char *program, struct vx_error *error)
 {
-    const struct vx_control_config control = { app->config.control.socket, app->config.control.mode, app->config.control.group, app->config.control.admins };
-    int rc = app_eal_init(app, program, error);
+    int rc = app_control_start(app, error);
+    if (rc == 0)
+        rc = app_eal_init(app, program, error);
     if (rc == 0)
         rc = app_setup(app, error);
     for (uint32_t i = 0; rc == 0 && i < app->lcore_count; i++)
         rc = rte_eal_remote_launch(app_lcore_main, &app->lcores[i], app->lcores[i].id);
     if (rc == 0)
         rc = wait_ready(app, error);
-    if (rc == 0)
-        rc = vx_control_create(&control, app_commands, app, &app->control, error);
     return rc;
 }
 
@@ -122,13 +122,16 @@ static int run(struct app *app, const char *program)
     (void)sigaction(SIGTERM, &action, NULL);
     (void)sigaction(SIGINT, &action, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
+    vx_log_open("veltrixd");
+    vx_log_level_set((enum vx_log_level)app->config.log_level);
     int rc = start(app, program, &error);
     if (rc == 0)
         serve(app);
     else
-        (void)fprintf(stderr, "veltrixd: %s\n", error.text);
+        vx_log(VX_LOG_ERROR, "start", NULL, "%s", error.text);
     __atomic_store_n(&app->stop, 1, __ATOMIC_RELAXED);
-    rte_eal_mp_wait_lcore();
+    if (app->cycles_per_s != 0) /* EAL has started */
+        rte_eal_mp_wait_lcore();
     bool balanced = rc != 0 || app_accounts_balance(app, true);
     if (app->control != NULL)
         vx_control_destroy(app->control);

@@ -13,6 +13,7 @@
 enum {
     SOCKET_PATH_BYTES = 107, /* sun_path less its NUL, unix(7) */
     DAY_MS = 24 * 3600 * 1000,
+    LOG_INFO_INDEX = 3, /* enum vx_log_level */
 };
 #define LUA_WHOLE_MAX (1ull << 53) /* a Lua number is a double: whole numbers are exact up to here */
 
@@ -73,6 +74,8 @@ const struct setting config_settings[] = {
     { "control", "mode", SETTING_MODE, IN_CONFIG(control.mode), 0, 0777, 0660, "", "", "", "file mode of the socket, octal" },
     STRING("control", "group", IN_CONFIG(control.group), 0, VX_NAME_BYTES - 1, "", "group of the socket: its members may look; empty: whoever the mode lets in"),
     { "control", "admins", SETTING_NAMES, IN_CONFIG(control.admins), 0, 32, 0, "", "", "", "users who may change, besides root and veltrixd's own" },
+    STRING("control", "history", IN_CONFIG(control.history), 0, VX_PATH_BYTES - 1, "", "file of all changes; empty: history.jsonl beside the ledger"),
+    { "log", "level", SETTING_CHOICE, IN_CONFIG(log_level), 0, 4, LOG_INFO_INDEX, "", "error warning notice info debug", "", "least level of log lines" },
 };
 const uint32_t config_setting_count = sizeof(config_settings) / sizeof(config_settings[0]);
 

@@ -2,7 +2,8 @@
  *
  *   server.c  sockets, clients, what one of them can cost    peer.c   who is at the other end
  *   request.c a line becomes a call, its result a reply      schema.c arguments against the table, and `help`
- *   words.c   what a person types becomes arguments          render.c results for people */
+ *   words.c   what a person types becomes arguments          render.c results for people
+ *   history.c who changed what                                                              */
 #ifndef VX_CONTROL_PRIVATE_H
 #define VX_CONTROL_PRIVATE_H
 
@@ -14,14 +15,25 @@ enum {
     REPLY_BYTES_MAX = 8 << 20, /* a status with every lcore and shard is a few hundred KiB */
 };
 
+/* history.c */
+struct history;
+/* path "": in memory only. */
+int history_open(const char *path, struct history **history, struct vx_error *error);
+void history_close(struct history *history);
+/* A change or an attempt at one; the sentence says why it was refused. */
+void history_note(struct history *history, const char *command, const struct vx_control_call *call, bool ok, const char *sentence);
+/* The last `count` entries, oldest first; a new reference. */
+json_t *history_last(const struct history *history, size_t count);
+
 /* What a line is served with. */
 struct service {
     const struct vx_control_command *const *tables;
     void *context;
+    struct history *history;
 };
 
-/* A line (without its newline) of this peer; returns the reply without its newline, which the caller frees, or
- * NULL when there is no memory or nothing to say (a blank line). */
+/* A line (without its newline) of this peer; returns the reply without its newline, which the caller frees;
+ * NULL: no memory. */
 char *request_serve(const struct service *service, const struct vx_control_peer *peer, uint64_t client, const char *line, size_t bytes);
 /* A reply that refuses, with a null id. */
 char *request_refuse(enum vx_control_code code, struct vx_error *error);

@@ -6,37 +6,58 @@
 
 #include "control_private.h"
 
+/* The service's tables with the built-in one before them. */
+enum { TABLES_MAX = 32, HISTORY_LAST = 20 };
+struct call_context {
+    const struct vx_control_command *tables[TABLES_MAX + 2];
+    const struct service *service;
+};
+
 static const struct vx_control_argument help_arguments[] = {
     { "command", VX_ARGUMENT_TEXT, VX_ARGUMENT_OPTIONAL, 0, 63, NULL, "", "only commands that begin so" },
+    { .name = NULL },
+};
+static const struct vx_control_argument history_arguments[] = {
+    { "last", VX_ARGUMENT_WHOLE, VX_ARGUMENT_OPTIONAL, 1, 256, NULL, "", "how many (20)" },
     { .name = NULL },
 };
 
 static json_t *on_help(void *context, struct vx_control_call *call, struct vx_error *error)
 {
+    const struct call_context *with = context;
     (void)error;
-    return vx_control_help(context, vx_control_text(call, "command", ""));
+    return vx_control_help(with->tables, vx_control_text(call, "command", ""));
 }
 
+static json_t *on_history(void *context, struct vx_control_call *call, struct vx_error *error)
+{
+    const struct call_context *with = context;
+    (void)error;
+    return history_last(with->service->history, (size_t)vx_control_whole(call, "last", HISTORY_LAST));
+}
+
+/* Their handlers get the call_context, the others what the server was made with. */
 static const struct vx_control_command builtin[] = {
     { "help", VX_CONTROL_LOOK, "lists the commands and what they take", "", help_arguments, on_help },
+    { "history", VX_CONTROL_LOOK, "lists the last changes: who, what, from what to what", "", history_arguments, on_history },
     { .name = NULL },
 };
 
-/* The service's tables with the built-in one before them. */
-enum { TABLES_MAX = 32 };
-struct tables {
-    const struct vx_control_command *list[TABLES_MAX + 2];
-};
+static bool is_builtin(const struct vx_control_command *command)
+{
+    return command >= builtin && command < builtin + sizeof(builtin) / sizeof(builtin[0]);
+}
 
-static void tables_join(struct tables *tables, const struct service *service)
+static void context_make(struct call_context *context, const struct service *service)
 {
     uint32_t count = 0;
-    tables->list[count++] = builtin;
+    context->service = service;
+    context->tables[count++] = builtin;
     for (const struct vx_control_command *const *table = service->tables; *table != NULL; table++) {
         VX_ASSERT(count <= TABLES_MAX);
-        tables->list[count++] = *table;
+        context->tables[count++] = *table;
     }
-    tables->list[count] = NULL;
+    context->tables[count] = NULL;
 }
 
 /* Replies. */
@@ -99,20 +120,22 @@ char *request_refuse(enum vx_control_code code, struct vx_error *error)
 
 /* Calls. */
 
-static json_t *call_command(const struct service *service, const struct tables *tables, const struct vx_control_command *command, struct vx_control_call *call,
-                            struct vx_error *error)
+static json_t *call_command(struct call_context *with, const struct vx_control_command *command, struct vx_control_call *call, struct vx_error *error)
 {
+    json_t *result = NULL;
     if (command->who == VX_CONTROL_ADMIN && !call->peer->admin)
-        return vx_control_fail(call, error, VX_CONTROL_NOT_PERMITTED, "%s may look, but %s needs root or a name in control.admins", call->peer->name, command->name);
-    call->code = VX_CONTROL_FAILED;
-    json_t *result = command->handler(command == builtin ? (void *)tables->list : service->context, call, error);
+        (void)vx_control_fail(call, error, VX_CONTROL_NOT_PERMITTED, "%s may look, but %s needs root or a name in control.admins", call->peer->name, command->name);
+    else
+        result = command->handler(is_builtin(command) ? with : with->service->context, call, error);
+    if (command->who == VX_CONTROL_ADMIN)
+        history_note(with->service->history, command->name, call, result != NULL, error->text);
     json_decref(call->old);
     json_decref(call->new);
     return result;
 }
 
 /* "words" and "command" are two ways to say the same; arguments is a new reference. */
-static int read_call(const struct tables *tables, const json_t *request, const struct vx_control_command **command, json_t **arguments, enum vx_control_code *code,
+static int read_call(const struct call_context *with, const json_t *request, const struct vx_control_command **command, json_t **arguments, enum vx_control_code *code,
                      struct vx_error *error)
 {
     const json_t *words = json_object_get(request, "words");
@@ -122,14 +145,14 @@ static int read_call(const struct tables *tables, const json_t *request, const s
         for (size_t i = 0; i < json_array_size(words); i++)
             if ((list[i] = json_string_value(json_array_get(words, i))) == NULL)
                 return vx_error_set(error, -EINVAL, "words[%zu]: expected a string", i);
-        return vx_control_words(tables->list, list, json_array_size(words), command, arguments, code, error);
+        return vx_control_words(with->tables, list, json_array_size(words), command, arguments, code, error);
     }
     if (name == NULL)
         return vx_error_set(error, -EINVAL, "expected an object with \"command\": a string, or \"words\": a list of at most %d strings", WORDS_MAX);
     const char *const one[] = { name };
-    *command = vx_control_find(tables->list, name);
+    *command = vx_control_find(with->tables, name);
     if (*command == NULL) /* for its sentence: words make a suggestion */
-        return vx_control_words(tables->list, one, 1, command, arguments, code, error);
+        return vx_control_words(with->tables, one, 1, command, arguments, code, error);
     json_t *given = json_copy((json_t *)request);
     (void)json_object_del(given, "id");
     (void)json_object_del(given, "command");
@@ -147,12 +170,13 @@ static char *serve_request(const struct service *service, const struct vx_contro
     const struct vx_control_command *command = NULL;
     const json_t *id = json_object_get(request, "id");
     struct vx_control_call call = { .peer = peer, .client = client };
-    struct tables tables;
+    struct call_context with;
     json_t *arguments = NULL, *result = NULL;
-    tables_join(&tables, service);
-    if (read_call(&tables, request, &command, &arguments, &call.code, &error) == 0) {
+    context_make(&with, service);
+    if (read_call(&with, request, &command, &arguments, &call.code, &error) == 0) {
         call.arguments = arguments;
-        result = call_command(service, &tables, command, &call, &error);
+        call.code = VX_CONTROL_FAILED;
+        result = call_command(&with, command, &call, &error);
     }
     json_decref(arguments);
     if (result == NULL)

@@ -347,13 +347,15 @@ int vx_control_create(const struct vx_control_config *config, const struct vx_co
     struct vx_control *made = calloc(1, sizeof(*made));
     if (made == NULL)
         return vx_error_set(error, -ENOMEM, "control.socket: no memory");
-    made->service = (struct service){ tables, context };
+    made->service = (struct service){ .tables = tables, .context = context };
     made->address.sun_family = AF_UNIX;
     memcpy(made->address.sun_path, config->socket, path_bytes);
     for (uint32_t i = 0; i < CLIENTS_MAX; i++)
         made->clients[i].fd = -1;
     made->listener = made->epoll = -1;
     int rc = peer_rules_set(&made->rules, config, error);
+    if (rc == 0)
+        rc = history_open(config->history, &made->service.history, error);
     if (rc == 0)
         rc = open_at(made, error);
     if (rc != 0)
@@ -375,5 +377,6 @@ void vx_control_destroy(struct vx_control *control)
         (void)close(control->listener);
     if (control->epoll >= 0)
         (void)close(control->epoll);
+    history_close(control->service.history);
     free(control);
 }

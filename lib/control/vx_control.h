@@ -126,10 +126,11 @@ struct vx_control_config {
     uint32_t mode;      /* of the socket's file */
     const char *group;  /* its group: who may look; "": whoever the mode lets in */
     const char *admins; /* user names or uids between spaces: who may change, besides root and our own user */
+    const char *history; /* file that keeps every change, with FILE.1 a MiB or two; "": in memory only */
 };
 struct vx_control;
 /* Listens (a stale socket of a dead process is replaced, a living one is an error). config is copied, tables are
- * borrowed; `help` is built in. */
+ * borrowed; `help` and `history` are built in. */
 int vx_control_create(const struct vx_control_config *config, const struct vx_control_command *const *tables, void *context, struct vx_control **control,
                       struct vx_error *error);
 /* Waits up to timeout_ms for clients and serves them. */

@@ -90,7 +90,7 @@ static struct vx_control *start(void)
 {
     struct vx_control *control = NULL;
     struct vx_error error = { "" };
-    struct vx_control_config config = { socket_path, MODE, "", "" };
+    struct vx_control_config config = { socket_path, MODE, "", "", "" };
     CU_ASSERT_EQUAL_FATAL(vx_control_create(&config, tables, &context, &control, &error), 0);
     return control;
 }
@@ -356,7 +356,7 @@ static int create_fails(const char *path, const char *words)
 {
     struct vx_control *control = NULL;
     struct vx_error error = { "" };
-    struct vx_control_config config = { path, MODE, "", "" };
+    struct vx_control_config config = { path, MODE, "", "", "" };
     int rc = vx_control_create(&config, tables, &context, &control, &error);
     CU_ASSERT_PTR_NULL(control);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, words));
@@ -430,7 +430,7 @@ static void permissions(void)
     enum { NOBODY = 65534, DAEMON = 1 };
     struct vx_control *control = NULL;
     struct vx_error error = { "" };
-    struct vx_control_config config = { socket_path, 0666, "daemon", "bin 12345" };
+    struct vx_control_config config = { socket_path, 0666, "daemon", "bin 12345", "" };
     if (geteuid() != 0)
         return; /* only root can be somebody else */
     CU_ASSERT_EQUAL(chmod(folder, 0755), 0);
