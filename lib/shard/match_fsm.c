@@ -1,7 +1,5 @@
 /* The match's table: state × event → action, next state. Events come from the shard itself, so a cell
  * without an action is a bug and asserted; what players send is checked against their own table. */
-#include <stdio.h>
-
 #include "shard_private.h"
 
 static uint32_t timer_of(const struct vx_shard *shard, uint32_t index)
@@ -183,15 +181,8 @@ void match_pending_done(struct vx_shard *shard, uint32_t index)
         match_event(shard, index, MATCH_FINISHED, 0);
 }
 
-size_t match_table_markdown(char *buffer, size_t bytes)
+const char *match_cell(uint32_t state, uint32_t event, uint32_t *next)
 {
-    static const char *const states[] = { "forming (free)", "proposed", "hunting", "settling" };
-    static const char *const events[] = { "propose", "accept", "start", "break", "timeout", "left", "finished", "done" };
-    size_t used = (size_t)snprintf(buffer, bytes, "| match state | event | action | next |\n| --- | --- | --- | --- |\n");
-    for (uint32_t state = 0; state < MATCH_STATES; state++)
-        for (uint32_t event = 0; event < MATCH_EVENTS; event++)
-            if (table[state][event].act != NULL && used < bytes)
-                used += (size_t)snprintf(buffer + used, bytes - used, "| %s | %s | %s | %s |\n", states[state], events[event], table[state][event].name,
-                                         states[table[state][event].next]);
-    return used;
+    *next = table[state][event].next;
+    return table[state][event].name;
 }

@@ -1,7 +1,5 @@
 /* The player's table: state × event → action, next state. An action that refuses returns its code and
  * has changed nothing; an empty cell is WRONG_STATE. MOVE, PING and ACK change no state and do not come here. */
-#include <stdio.h>
-
 #include "shard_private.h"
 
 enum { STAY = PLAYER_STATES };
@@ -258,16 +256,8 @@ void player_timer(struct vx_shard *shard, uint32_t slot)
     player_rearm(shard, slot);
 }
 
-size_t player_table_markdown(char *buffer, size_t bytes)
+const char *player_cell(uint32_t state, uint32_t event, uint32_t *next)
 {
-    static const char *const states[] = { "offline", "lobby", "searching", "proposed", "hunting", "settling", "(same)" };
-    static const char *const events[] = { "enter", "propose", "broken", "search end", "start", "settle", "settled", "gone" };
-    size_t used = (size_t)snprintf(buffer, bytes, "| player state | event | action | next |\n| --- | --- | --- | --- |\n");
-    for (uint32_t state = 0; state < PLAYER_STATES; state++)
-        for (uint32_t event = 1; event < PLAYER_EVENTS; event++)
-            if (table[state][event].act != NULL && used < bytes)
-                used += (size_t)snprintf(buffer + used, bytes - used, "| %s | %s | %s | %s |\n", states[state],
-                                         event < EVENT_ENTER ? vx_action_name((uint8_t)event) : events[event - EVENT_ENTER], table[state][event].name,
-                                         states[table[state][event].next]);
-    return used;
+    *next = table[state][event].next;
+    return table[state][event].name;
 }

@@ -1,7 +1,6 @@
 /* A shard's birth, and its step: timers that are due, then events in order. An action is taken once by
  * its number, and ends in exactly one of the counters that add up to actions_in. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "shard_private.h"
@@ -279,11 +278,4 @@ void vx_shard_prefetch(const struct vx_shard *shard, const struct vx_event *even
 const struct vx_shard_counters *vx_shard_counters(const struct vx_shard *shard)
 {
     return &shard->counters;
-}
-
-size_t vx_shard_tables_markdown(char *buffer, size_t bytes)
-{
-    size_t used = player_table_markdown(buffer, bytes);
-    used += used < bytes ? (size_t)snprintf(buffer + used, bytes - used, "\n") : 0; /* two tables */
-    return used < bytes ? used + match_table_markdown(buffer + used, bytes - used) : used;
 }

@@ -4,6 +4,7 @@
  *   connection.c  JOIN, PART, who is there      match_fsm.c   match's table and what its cells do
  *   results.c  what leaves, and is repeated     jobs.c        formula jobs    grants.c  loot on its way
  *   hunt.c     MOVE, SUMMON, STRIKE             check.c       invariants by a full walk
+ *   tables.c   both tables as Markdown
  *
  * Everything is indices into arrays taken at creation. Time is in whole milliseconds of the shard's clock. */
 #ifndef VX_SHARD_PRIVATE_H
@@ -168,13 +169,14 @@ enum vx_code player_event(struct vx_shard *shard, uint32_t slot, uint32_t event,
 void player_timer(struct vx_shard *shard, uint32_t slot);
 void players_match(struct vx_shard *shard, uint32_t slot);
 void player_rearm(struct vx_shard *shard, uint32_t slot);
-size_t player_table_markdown(char *buffer, size_t bytes);
+/* The cell's action by name, NULL when it is empty; next: PLAYER_STATES when the state stays. For tables.c. */
+const char *player_cell(uint32_t state, uint32_t event, uint32_t *next);
 
 /* match_fsm.c */
 uint32_t match_open(struct vx_shard *shard, uint32_t slot_a, uint32_t slot_b); /* NONE: no hunt free */
 void match_event(struct vx_shard *shard, uint32_t hunt, enum match_event event, uint32_t side);
 void match_pending_done(struct vx_shard *shard, uint32_t hunt);
-size_t match_table_markdown(char *buffer, size_t bytes);
+const char *match_cell(uint32_t state, uint32_t event, uint32_t *next); /* likewise */
 
 /* hunt.c */
 enum vx_code hunt_move(struct vx_shard *shard, uint32_t slot, const struct vx_event *event);
