@@ -168,6 +168,12 @@ int main(int argc, char **argv)
     }
     if (app.config_path == NULL || optind != argc)
         return usage(stderr);
+#ifdef __x86_64__
+    if (!__builtin_cpu_supports("x86-64-v3")) {
+        (void)fprintf(stderr, "veltrixd: this CPU has no AVX2, BMI2 and FMA (x86-64-v3), for which it is built; change -march in meson.build and build again\n");
+        return 1;
+    }
+#endif
     if (vx_config_load(app.config_path, &app.config, &error) != 0) {
         (void)fprintf(stderr, "veltrixd: %s\n", error.text);
         return 1;

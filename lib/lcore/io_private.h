@@ -14,7 +14,9 @@ enum {
 struct io_open {
     struct rte_mbuf *mbuf; /* NULL: left before its window ended */
     uint32_t session;
+    uint32_t player;
     uint16_t head_bytes, payload_bytes;
+    uint8_t count;            /* results */
     uint64_t deadline;        /* TSC */
     uint64_t received_cycles; /* of the oldest action answered inside, 0 when none */
     bool urgent;
@@ -23,6 +25,12 @@ struct io_tx {
     struct rte_mbuf *mbuf;
     uint64_t received_cycles;
     bool urgent;
+};
+/* Packets that are closed and not yet sealed: sealing works on bursts. */
+struct io_closing {
+    struct vx_sealing sealings[VX_BURST_MAX];
+    struct io_tx tx[VX_BURST_MAX];
+    uint32_t count;
 };
 struct io_bucket { /* tokens grow with time, up to a tenth of a second's worth */
     uint64_t per_s, level, level_max; /* in cycles * tokens: no division on the way */
@@ -40,6 +48,7 @@ struct vx_io {
     uint32_t urgent[IO_OPEN_MAX];
     struct io_open open[IO_OPEN_MAX];
     struct io_tx tx[IO_TX_MAX];
+    struct io_closing closing;
     struct vx_packet packets[VX_BURST_MAX];
     struct rte_mbuf *mbufs[VX_BURST_MAX];
     struct vx_io_counters counters VX_ALIGNED;

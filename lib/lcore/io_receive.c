@@ -123,6 +123,20 @@ static void decode(struct vx_io *io, const struct vx_packet *packet, uint64_t no
     io->counters.actions_queued += count;
 }
 
+/* Whole, unshared buffers of the pool go straight back to it; whatever else a driver may hand us takes the long way. */
+static void mbufs_free(const struct vx_io *io, struct rte_mbuf **mbufs, uint32_t count)
+{
+    uint32_t simple = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct rte_mbuf *mbuf = mbufs[i];
+        if (VX_LIKELY(mbuf->pool == io->config.pool && mbuf->next == NULL && rte_mbuf_refcnt_read(mbuf) == 1 && RTE_MBUF_DIRECT(mbuf)))
+            mbufs[simple++] = mbuf;
+        else
+            rte_pktmbuf_free(mbuf);
+    }
+    rte_mempool_put_bulk(io->config.pool, (void *const *)mbufs, simple);
+}
+
 uint32_t vx_io_receive(struct vx_io *io, uint64_t now)
 {
     uint32_t count = rte_eth_rx_burst(io->config.port, io->config.queue, io->mbufs, VX_BURST_MAX);
@@ -145,6 +159,6 @@ uint32_t vx_io_receive(struct vx_io *io, uint64_t now)
         if (mbuf != NULL)
             io->mbufs[done++] = mbuf;
     }
-    rte_pktmbuf_free_bulk(io->mbufs, done);
+    mbufs_free(io, io->mbufs, done);
     return count;
 }

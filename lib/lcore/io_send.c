@@ -2,10 +2,12 @@
  * something in it is urgent, else when its window ends. Data plane. */
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
-#include <rte_ring_elem.h>
+#include <rte_ring_peek_zc.h>
 #include <string.h>
 
 #include "io_private.h"
+
+enum { REPLIES_PASS_MAX = 4 * VX_BURST_MAX }; /* of one ring in a pass: receiving must not wait longer */
 
 static struct io_open *open_at(struct vx_io *io, uint32_t index)
 {
@@ -22,15 +24,37 @@ void io_transmit(struct vx_io *io, struct rte_mbuf *mbuf, uint64_t received_cycl
     io->tx[io->tx_head++ & (IO_TX_MAX - 1)] = (struct io_tx){ mbuf, received_cycles, urgent };
 }
 
-/* Seals an open packet and puts it on the way; its place in the FIFO stays until the tail passes. */
+/* Eight bytes in one store, as the checksum will load them. */
+static void put64(uint8_t *at, uint64_t value)
+{
+    memcpy(at, &value, sizeof(value));
+}
+
+static void closing_seal(struct vx_io *io)
+{
+    struct io_closing *closing = &io->closing;
+    vx_session_seal(io->sessions, closing->sealings, closing->count);
+    for (uint32_t i = 0; i < closing->count; i++) {
+        struct io_tx *tx = &closing->tx[i];
+        tx->mbuf->data_len = (uint16_t)closing->sealings[i].bytes;
+        tx->mbuf->pkt_len = closing->sealings[i].bytes;
+        io_transmit(io, tx->mbuf, tx->received_cycles, tx->urgent);
+    }
+    closing->count = 0;
+}
+
+/* Puts an open packet among those that are to be sealed; its place in the FIFO stays until the tail passes. */
 static void open_close(struct vx_io *io, struct io_open *open)
 {
+    struct io_closing *closing = &io->closing;
+    if (closing->count == VX_BURST_MAX)
+        closing_seal(io);
     uint8_t *frame = rte_pktmbuf_mtod(open->mbuf, uint8_t *);
-    uint32_t bytes = vx_session_seal(io->sessions, open->session, frame, open->head_bytes, open->payload_bytes);
-    open->mbuf->data_len = (uint16_t)bytes;
-    open->mbuf->pkt_len = bytes;
+    put64(frame + open->head_bytes, (uint64_t)open->player << 32 | (uint32_t)open->count << 16 | VX_WIRE_VERSION << 8 | VX_WIRE_MAGIC_SERVER);
+    closing->sealings[closing->count] = (struct vx_sealing){ .frame = frame, .session = open->session,
+                                                             .head_bytes = open->head_bytes, .payload_bytes = open->payload_bytes };
+    closing->tx[closing->count++] = (struct io_tx){ open->mbuf, open->received_cycles, open->urgent };
     *vx_session_note(io->sessions, open->session) = 0;
-    io_transmit(io, open->mbuf, open->received_cycles, open->urgent);
     open->mbuf = NULL;
 }
 
@@ -65,24 +89,23 @@ static struct io_open *open_new(struct vx_io *io, const struct vx_reply *reply, 
     open->deadline = now + io->config.window_cycles;
     open->received_cycles = 0;
     open->urgent = false;
-    struct vx_wire_reply_header header = { VX_WIRE_MAGIC_SERVER, VX_WIRE_VERSION, 0, 0, reply->player };
-    memcpy(frame + open->head_bytes, &header, sizeof(header));
+    open->player = reply->player;
+    open->count = 0;
     *vx_session_note(io->sessions, reply->session) = (io->open_head++ & (IO_OPEN_MAX - 1)) + 1;
     return open;
 }
 
+static_assert(offsetof(struct vx_wire_long, a) == 12 && offsetof(struct vx_wire_long, c) == 20 && offsetof(struct vx_wire_short, arg16) == 2,
+              "result_write puts these structs together in whole words");
 static void result_write(struct io_open *open, const struct vx_reply *reply)
 {
-    uint8_t *payload = rte_pktmbuf_mtod(open->mbuf, uint8_t *) + open->head_bytes;
-    struct vx_wire_reply_header *header = (struct vx_wire_reply_header *)payload;
-    header->count++;
+    uint8_t *at = rte_pktmbuf_mtod(open->mbuf, uint8_t *) + open->head_bytes + open->payload_bytes;
+    put64(at, (uint64_t)reply->action_number << 32 | (uint32_t)reply->arg16 << 16 | (uint32_t)reply->code << 8 | reply->type);
     if (reply->type & VX_RESULT_LONG_BIT) {
-        struct vx_wire_long *result = (struct vx_wire_long *)(payload + open->payload_bytes);
-        *result = (struct vx_wire_long){ reply->type, reply->code, reply->arg16, reply->action_number, reply->result_number, reply->a, reply->b, reply->c };
-    } else {
-        struct vx_wire_short *result = (struct vx_wire_short *)(payload + open->payload_bytes);
-        *result = (struct vx_wire_short){ reply->type, reply->code, reply->arg16, reply->action_number };
+        put64(at + 8, (uint64_t)reply->a << 32 | reply->result_number);
+        put64(at + 16, (uint64_t)reply->c << 32 | reply->b);
     }
+    open->count++;
     open->payload_bytes = (uint16_t)(open->payload_bytes + vx_result_bytes(reply->type));
 }
 
@@ -110,23 +133,32 @@ bool io_answer(struct vx_io *io, const struct vx_reply *reply, uint64_t now)
     return true;
 }
 
+static void replies_gather(struct vx_io *io, const struct vx_reply *replies, uint32_t count, uint64_t now)
+{
+    uint32_t out = 0;
+    for (uint32_t i = 0; i < count; i++)
+        vx_session_prefetch(io->sessions, replies[i].session);
+    for (uint32_t i = 0; i < count; i++)
+        out += io_answer(io, &replies[i], now);
+    io->counters.replies_in += count;
+    io->counters.replies_out += out;
+    io->counters.replies_dropped += count - out;
+}
+
+/* Read where they lie in the ring: a reply is copied once, into its packet. */
 static uint32_t drain(struct vx_io *io, struct rte_ring *ring, uint64_t now)
 {
-    struct vx_reply replies[VX_BURST_MAX];
+    struct rte_ring_zc_data zone;
     uint32_t total = 0, count;
     do {
-        count = rte_ring_sc_dequeue_burst_elem(ring, replies, sizeof(replies[0]), VX_BURST_MAX, NULL);
-        for (uint32_t i = 0; i < count; i++)
-            vx_session_prefetch(io->sessions, replies[i].session);
-        for (uint32_t i = 0; i < count; i++) {
-            if (io_answer(io, &replies[i], now))
-                io->counters.replies_out++;
-            else
-                io->counters.replies_dropped++;
-        }
+        count = rte_ring_dequeue_zc_burst_elem_start(ring, sizeof(struct vx_reply), VX_BURST_MAX, &zone, NULL);
+        if (count == 0)
+            break;
+        replies_gather(io, zone.ptr1, zone.n1, now);
+        replies_gather(io, zone.ptr2, count - zone.n1, now);
+        rte_ring_dequeue_zc_elem_finish(ring, count);
         total += count;
-    } while (count == VX_BURST_MAX && total < 4 * VX_BURST_MAX);
-    io->counters.replies_in += total;
+    } while (count == VX_BURST_MAX && total < REPLIES_PASS_MAX);
     return total;
 }
 
@@ -183,6 +215,7 @@ uint32_t vx_io_send(struct vx_io *io, uint64_t now)
         work += drain(io, io->config.replies[i], now);
     urgent_close(io);
     open_expire(io, now, false);
+    closing_seal(io);
     work += io->tx_head - io->tx_tail;
     while (transmit_burst(io) > 0) {
     }

@@ -4,6 +4,7 @@
 #include <rte_malloc.h>
 #include <rte_ring_elem.h>
 #include <rte_ring_peek_zc.h>
+#include <string.h>
 
 #include "vx_lcore.h"
 #include "vx_memory.h"
@@ -13,12 +14,16 @@ enum {
     OUT_JOBS = 128,
     OUT_GRANTS = 64,
     BACKLOG_JOBS = 2048,   /* jobs that found every batch taken; beyond it a job times out in its shard */
-    EVENTS_AHEAD = 16, /* events of a shard that are prefetched while others are stepped */
-    SHARDS_AHEAD = 4,
-    EVENTS_BURST = 64,
+    EVENTS_BURST = 64,     /* taken from one ring in a pass */
     TIMERS_US = 1000,      /* an idle shard's timers run this often */
 };
 
+/* A ring that has events in this pass: start has been called, finish has not. */
+struct waiting {
+    struct rte_ring *ring;
+    struct rte_ring_zc_data zone;
+    uint32_t local, count;
+};
 struct vx_shard_lcore {
     struct vx_shard_lcore_config config;
     struct vx_shard *shards[VX_SHARDS_MAX];
@@ -31,6 +36,7 @@ struct vx_shard_lcore {
     uint32_t backlog_count;
     bool drain;
     struct vx_shard_lcore_counters counters VX_ALIGNED;
+    struct waiting waiting[]; /* shard_count * io_count */
 };
 
 static void *allocate(void *heap, size_t bytes, size_t alignment)
@@ -40,7 +46,8 @@ static void *allocate(void *heap, size_t bytes, size_t alignment)
 
 int vx_shard_lcore_create(const struct vx_shard_lcore_config *config, struct vx_shard_lcore **lcore, struct vx_error *error)
 {
-    struct vx_shard_lcore *made = rte_zmalloc_socket("vx_shard_lcore", sizeof(*made), VX_CACHE_LINE_BYTES, config->numa);
+    size_t bytes = sizeof(struct vx_shard_lcore) + (size_t)config->shard_count * config->io_count * sizeof(struct waiting);
+    struct vx_shard_lcore *made = rte_zmalloc_socket("vx_shard_lcore", bytes, VX_CACHE_LINE_BYTES, config->numa);
     if (made == NULL)
         return vx_error_set(error, -ENOMEM, "shard lcore %u: no memory for its buffers", config->index);
     made->config = *config;
@@ -63,6 +70,20 @@ int vx_shard_lcore_create(const struct vx_shard_lcore_config *config, struct vx_
     return 0;
 }
 
+/* The zero-copy calls with one memcpy: rte_ring's own copies a 48-byte element in twelve pieces. */
+static uint32_t replies_put(struct rte_ring *ring, const struct vx_reply *replies, uint32_t count)
+{
+    struct rte_ring_zc_data zone;
+    uint32_t taken = rte_ring_enqueue_zc_burst_elem_start(ring, sizeof(*replies), count, &zone, NULL);
+    if (taken == 0)
+        return 0;
+    memcpy(zone.ptr1, replies, zone.n1 * sizeof(*replies));
+    if (taken > zone.n1)
+        memcpy(zone.ptr2, replies + zone.n1, (taken - zone.n1) * sizeof(*replies));
+    rte_ring_enqueue_zc_elem_finish(ring, taken);
+    return taken;
+}
+
 static void replies_out(struct vx_shard_lcore *lcore)
 {
     struct vx_shard_out *out = &lcore->out;
@@ -72,8 +93,7 @@ static void replies_out(struct vx_shard_lcore *lcore)
         while (end < out->reply_count && out->replies[end].io == out->replies[at].io)
             end++;
         VX_ASSERT(out->replies[at].io < lcore->config.io_count);
-        uint32_t sent = rte_ring_sp_enqueue_burst_elem(lcore->config.replies[out->replies[at].io], &out->replies[at],
-                                                       sizeof(struct vx_reply), end - at, NULL);
+        uint32_t sent = replies_put(lcore->config.replies[out->replies[at].io], &out->replies[at], end - at);
         lcore->counters.replies += sent;
         lcore->counters.replies_dropped += end - at - sent;
         at = end;
@@ -119,58 +139,58 @@ static void out_flush(struct vx_shard_lcore *lcore)
 
 static void step(struct vx_shard_lcore *lcore, uint32_t local, uint64_t now_us, const struct vx_event *events, uint32_t count)
 {
-    uint32_t done = 0;
     lcore->stepped_us[local] = now_us;
-    for (;;) {
-        done += vx_shard_step(lcore->shards[local], now_us, events + done, count - done, &lcore->out);
+    uint32_t done = vx_shard_step(lcore->shards[local], now_us, events, count, &lcore->out);
+    while (VX_UNLIKELY(done < count)) { /* what the shards have said so far has filled the arrays */
         out_flush(lcore);
-        if (done >= count)
-            break;
+        done += vx_shard_step(lcore->shards[local], now_us, events + done, count - done, &lcore->out);
     }
+    if (lcore->out.reply_count >= VX_BURST_MAX) /* an io lcore on another core begins while we go on */
+        out_flush(lcore);
     lcore->counters.events += count;
 }
 
-static void prefetch(const struct vx_shard *shard, const struct vx_event *events, uint32_t count)
+static void fetch(const struct vx_shard *shard, const struct vx_event *events, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
-        vx_shard_prefetch(shard, &events[i]);
+        vx_shard_fetch(shard, &events[i]);
 }
 
-static uint32_t actions_in(struct vx_shard_lcore *lcore, uint32_t local, uint32_t shard, uint64_t now_us)
+/* Looks at what lies in every ring, and fetches the players, before the first shard is stepped: a ring holds one or two
+ * packets of a burst that is spread over 40 shards, so fetching within one ring, or a few ahead, comes too late. */
+static uint32_t actions_gather(struct vx_shard_lcore *lcore)
 {
-    uint32_t total = 0;
-    for (uint32_t io = 0; io < lcore->config.io_count; io++) {
-        struct rte_ring *ring = lcore->config.actions[io][shard];
-        struct rte_ring_zc_data zone;
-        uint32_t count = rte_ring_dequeue_zc_burst_elem_start(ring, sizeof(struct vx_event), EVENTS_BURST, &zone, NULL);
-        if (count == 0)
-            continue;
-        if (zone.n1 > EVENTS_AHEAD)
-            prefetch(lcore->shards[local], (const struct vx_event *)zone.ptr1 + EVENTS_AHEAD, zone.n1 - EVENTS_AHEAD);
-        step(lcore, local, now_us, zone.ptr1, zone.n1);
-        if (count > zone.n1)
-            step(lcore, local, now_us, zone.ptr2, count - zone.n1);
-        rte_ring_dequeue_zc_elem_finish(ring, count);
-        total += count;
+    struct waiting *waiting = lcore->waiting;
+    for (uint32_t local = 0; local < lcore->config.shard_count; local++) {
+        uint32_t shard = lcore->config.shard_first + local * lcore->config.shard_step;
+        for (uint32_t io = 0; io < lcore->config.io_count; io++) {
+            struct rte_ring *ring = lcore->config.actions[io][shard];
+            uint32_t count = rte_ring_dequeue_zc_burst_elem_start(ring, sizeof(struct vx_event), EVENTS_BURST, &waiting->zone, NULL);
+            if (count == 0)
+                continue;
+            waiting->ring = ring;
+            waiting->local = local;
+            waiting->count = count;
+            fetch(lcore->shards[local], waiting->zone.ptr1, waiting->zone.n1);
+            fetch(lcore->shards[local], waiting->zone.ptr2, count - waiting->zone.n1);
+            waiting++;
+        }
+    }
+    return (uint32_t)(waiting - lcore->waiting);
+}
+
+static uint32_t actions_in(struct vx_shard_lcore *lcore, uint64_t now_us)
+{
+    uint32_t rings = actions_gather(lcore), total = 0;
+    for (uint32_t i = 0; i < rings; i++) {
+        const struct waiting *waiting = &lcore->waiting[i];
+        step(lcore, waiting->local, now_us, waiting->zone.ptr1, waiting->zone.n1);
+        if (waiting->count > waiting->zone.n1)
+            step(lcore, waiting->local, now_us, waiting->zone.ptr2, waiting->count - waiting->zone.n1);
+        rte_ring_dequeue_zc_elem_finish(waiting->ring, waiting->count);
+        total += waiting->count;
     }
     return total;
-}
-
-/* Looks at a shard's waiting events without taking them, so that its players are on their way while
- * another shard is being stepped. Fewer than a burst lie in each of many rings: prefetching within one is too late. */
-static void shard_prefetch_ahead(struct vx_shard_lcore *lcore, uint32_t local)
-{
-    if (local >= lcore->config.shard_count)
-        return;
-    uint32_t shard = lcore->config.shard_first + local * lcore->config.shard_step;
-    for (uint32_t io = 0; io < lcore->config.io_count; io++) {
-        struct rte_ring_zc_data zone;
-        struct rte_ring *ring = lcore->config.actions[io][shard];
-        if (rte_ring_dequeue_zc_burst_elem_start(ring, sizeof(struct vx_event), EVENTS_AHEAD, &zone, NULL) == 0)
-            continue;
-        prefetch(lcore->shards[local], zone.ptr1, zone.n1);
-        rte_ring_dequeue_zc_elem_finish(ring, 0); /* start has moved the head: put it back, nothing is taken */
-    }
 }
 
 static uint32_t local_of(const struct vx_shard_lcore *lcore, uint32_t shard)
@@ -202,11 +222,8 @@ uint32_t vx_shard_lcore_step(struct vx_shard_lcore *lcore, uint64_t now_us)
     bool drain = __atomic_load_n(&lcore->drain, __ATOMIC_ACQUIRE); /* released by vx_shard_lcore_drain */
     if (VX_UNLIKELY(drain))
         __atomic_store_n(&lcore->drain, false, __ATOMIC_RELAXED);
-    for (uint32_t local = 0; local < SHARDS_AHEAD; local++)
-        shard_prefetch_ahead(lcore, local);
+    work += actions_in(lcore, now_us);
     for (uint32_t local = 0; local < lcore->config.shard_count; local++) {
-        shard_prefetch_ahead(lcore, local + SHARDS_AHEAD);
-        work += actions_in(lcore, local, lcore->config.shard_first + local * lcore->config.shard_step, now_us);
         if (VX_UNLIKELY(drain)) {
             struct vx_event event = { .kind = VX_EVENT_DRAIN };
             step(lcore, local, now_us, &event, 1);
@@ -214,6 +231,7 @@ uint32_t vx_shard_lcore_step(struct vx_shard_lcore *lcore, uint64_t now_us)
         if (now_us - lcore->stepped_us[local] >= TIMERS_US)
             step(lcore, local, now_us, NULL, 0);
     }
+    out_flush(lcore);
     backlog_out(lcore);
     if (lcore->config.formula != NULL)
         vx_formula_flush(lcore->config.formula, lcore->config.index);

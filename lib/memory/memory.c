@@ -35,6 +35,7 @@ static struct vx_arenas *reserve(uint32_t count, size_t arena_bytes, int numa, s
     arenas.base = (uint8_t *)(((uintptr_t)raw + ARENA_ALIGN - 1) & ~(uintptr_t)(ARENA_ALIGN - 1));
     arenas.arena_bytes = arena_bytes;
     arenas.count = count;
+    (void)madvise(arenas.base, bytes, MADV_HUGEPAGE);
     if (numa > 0) {
         unsigned long mask = 1ul << numa;
         (void)mbind(arenas.base, bytes, MPOL_PREFERRED, &mask, sizeof(mask) * 8, 0); /* a preference: kernels without NUMA refuse it */

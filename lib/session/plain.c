@@ -3,14 +3,13 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include <rte_ip.h>
-
 #include "vx_session.h"
 
 enum { ETHERNET_BYTES = 14, TAGS_BYTES_MAX = 8, IP4_BYTES = 20, IP6_BYTES = 40, UDP_BYTES = 8, TTL = 64 };
 static_assert(TAGS_BYTES_MAX + IP4_BYTES < IP6_BYTES, "a head's length tells its IP version");
 
-/* What identifies the way; padded with zeros, so that it is compared as a whole. */
+/* Constant sizes throughout, so that a copy is two instructions: `tags` and the addresses are copied whole, and what is
+ * beyond their length in a frame without tags, or with IPv4, is written over by what follows it. */
 struct way {
     uint8_t to_mac[6], from_mac[6];
     uint8_t tags[10];        /* VLAN tags and ethertype, as they came */
@@ -42,19 +41,26 @@ struct vx_session_table *vx_session_table_create(void *memory, uint32_t players)
     return table;
 }
 
-/* Source and destination change places here. */
+/* Source and destination change places here. A frame that was parsed has 28 bytes from its IP header on, and 22 of
+ * Ethernet, tags and what follows. */
 static void way_read(const struct vx_packet *packet, struct way *way)
 {
     const struct vx_frame *frame = &packet->frame;
     const uint8_t *ip = packet->data + frame->l2_bytes;
-    const uint32_t address_bytes = frame->ip_version == 4 ? 4 : 16, addresses_at = frame->ip_version == 4 ? 12 : 8;
-    *way = (struct way){ .l2_bytes = frame->l2_bytes, .ip_version = frame->ip_version, .from_port = htons(frame->port_destination),
-                         .to_port = htons(frame->port_source) };
     memcpy(way->from_mac, packet->data, 6);
     memcpy(way->to_mac, packet->data + 6, 6);
-    memcpy(way->tags, packet->data + 12, frame->l2_bytes - 12u);
-    memcpy(way->to_address, ip + addresses_at, address_bytes);
-    memcpy(way->from_address, ip + addresses_at + address_bytes, address_bytes);
+    memcpy(way->tags, packet->data + 12, sizeof(way->tags));
+    way->l2_bytes = frame->l2_bytes;
+    way->ip_version = frame->ip_version;
+    way->from_port = htons(frame->port_destination);
+    way->to_port = htons(frame->port_source);
+    if (VX_LIKELY(frame->ip_version == 4)) {
+        memcpy(way->to_address, ip + 12, 4);
+        memcpy(way->from_address, ip + 16, 4);
+    } else {
+        memcpy(way->to_address, ip + 8, 16);
+        memcpy(way->from_address, ip + 24, 16);
+    }
 }
 
 void vx_session_open(struct vx_session_table *table, struct vx_packet *packets, uint32_t count)
@@ -69,14 +75,9 @@ void vx_session_open(struct vx_session_table *table, struct vx_packet *packets, 
         packet->session = packet->header->player;
         __builtin_prefetch(&table->entries[packet->session], 1);
     }
-    for (uint32_t i = 0; i < count; i++) {
-        struct way way;
-        if (packets[i].drop != VX_DROP_NONE)
-            continue;
-        way_read(&packets[i], &way);
-        struct entry *entry = &table->entries[packets[i].session];
-        entry->way = way; /* the line will be written for the reply's note anyway */
-    }
+    for (uint32_t i = 0; i < count; i++)
+        if (packets[i].drop == VX_DROP_NONE) /* the line will be written for the reply's note anyway */
+            way_read(&packets[i], &table->entries[packets[i].session].way);
 }
 
 static const struct entry *entry_of(const struct vx_session_table *table, uint32_t session)
@@ -90,7 +91,7 @@ uint32_t vx_session_head(const struct vx_session_table *table, uint32_t session,
     const struct way *way = &entry_of(table, session)->way;
     VX_ASSERT(way->l2_bytes != 0);
     memcpy(frame, way->to_mac, 12);
-    memcpy(frame + 12, way->tags, way->l2_bytes - 12u);
+    memcpy(frame + 12, way->tags, sizeof(way->tags));
     uint8_t *ip = frame + way->l2_bytes, *udp = ip + (way->ip_version == 4 ? IP4_BYTES : IP6_BYTES);
     if (way->ip_version == 4) {
         static const uint8_t fixed[12] = { 0x45, 0, 0, 0, 0, 0, 0x40 /* do not fragment */, 0, TTL, IPPROTO_UDP };
@@ -112,29 +113,37 @@ static void put16(uint8_t *at, uint16_t value)
     memcpy(at, &value, sizeof(value));
 }
 
-uint32_t vx_session_seal(const struct vx_session_table *table, uint32_t session, uint8_t *frame, uint32_t head_bytes, uint32_t payload_bytes)
+/* Read from the head, not from the way: a later packet of this player may have changed that since. The head has zeros
+ * for lengths and checksums; they are stored last, for a wide load waits for a narrow store that it covers. */
+static void seal(struct vx_sealing *sealing)
 {
-    VX_ASSERT(session < table->players);
-    /* Read from the head, not from the way: a later packet of this player may have changed that since. */
-    const uint32_t ip_bytes = head_bytes < ETHERNET_BYTES + IP6_BYTES + UDP_BYTES ? IP4_BYTES : IP6_BYTES;
-    uint8_t *udp = frame + head_bytes - UDP_BYTES, *ip = udp - ip_bytes;
-    uint32_t udp_bytes = UDP_BYTES + payload_bytes;
-    put16(udp + 4, htons((uint16_t)udp_bytes));
-    uint32_t sum = htons(IPPROTO_UDP) + htons((uint16_t)udp_bytes);
-    if (ip_bytes == IP4_BYTES) {
-        put16(ip + 2, htons((uint16_t)(IP4_BYTES + udp_bytes)));
-        put16(ip + 10, (uint16_t)~rte_raw_cksum(ip, IP4_BYTES));
-        sum += rte_raw_cksum(ip + 12, 8);
+    const uint32_t ip_bytes = sealing->head_bytes < ETHERNET_BYTES + IP6_BYTES + UDP_BYTES ? IP4_BYTES : IP6_BYTES;
+    uint8_t *udp = sealing->frame + sealing->head_bytes - UDP_BYTES, *ip = udp - ip_bytes;
+    uint32_t udp_bytes = UDP_BYTES + sealing->payload_bytes;
+    const uint16_t length = htons((uint16_t)udp_bytes);
+    uint64_t sum = (uint64_t)htons(IPPROTO_UDP) + 2u * length; /* in the pseudo header, and where it will lie */
+    if (VX_LIKELY(ip_bytes == IP4_BYTES)) {
+        const uint16_t total = htons((uint16_t)(IP4_BYTES + udp_bytes));
+        uint16_t checksum = (uint16_t)~vx_checksum_fold(vx_checksum_add(total, ip, IP4_BYTES));
+        sum = vx_checksum_add(sum, ip + 12, 8);
+        put16(ip + 2, total);
+        put16(ip + 10, checksum);
     } else {
-        put16(ip + 4, htons((uint16_t)udp_bytes));
-        sum += rte_raw_cksum(ip + 8, 32);
+        sum = vx_checksum_add(sum, ip + 8, 32);
+        put16(ip + 4, length);
     }
-    sum += rte_raw_cksum(udp, udp_bytes);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    uint16_t checksum = (uint16_t)~sum;
+    uint16_t checksum = (uint16_t)~vx_checksum_fold(vx_checksum_add(sum, udp, udp_bytes));
+    put16(udp + 4, length);
     put16(udp + 6, checksum == 0 ? 0xffff : checksum); /* 0 says "no checksum" (RFC 768) */
-    return head_bytes + payload_bytes;
+    sealing->bytes = sealing->head_bytes + sealing->payload_bytes;
+}
+
+void vx_session_seal(const struct vx_session_table *table, struct vx_sealing *sealings, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        VX_ASSERT(sealings[i].session < table->players);
+        seal(&sealings[i]);
+    }
 }
 
 void vx_session_prefetch(const struct vx_session_table *table, uint32_t session)

@@ -24,11 +24,18 @@ struct vx_session_table *vx_session_table_create(void *memory, uint32_t players)
 /* Opens a burst: checks payloads, finds sessions (prefetching), records the way back. */
 void vx_session_open(struct vx_session_table *table, struct vx_packet *packets, uint32_t count);
 /* Writes Ethernet, VLAN, IP and UDP headers for the way back to the session into frame (capacity at
- * least 96 bytes); returns their length, where the payload begins. */
+ * least 96 bytes, all of which may be written); returns their length, where the payload begins. */
 uint32_t vx_session_head(const struct vx_session_table *table, uint32_t session, uint8_t *frame);
-/* Completes lengths and checksums for payload_bytes after the head (in software; a later transport
- * encrypts here). Returns the frame's length. */
-uint32_t vx_session_seal(const struct vx_session_table *table, uint32_t session, uint8_t *frame, uint32_t head_bytes, uint32_t payload_bytes);
+/* A packet on its way out: vx_session_head has written its head, the payload follows it. */
+struct vx_sealing {
+    uint8_t *frame;
+    uint32_t session;
+    uint16_t head_bytes, payload_bytes;
+    uint32_t bytes; /* out: the frame's length */
+};
+/* Completes a burst: lengths and checksums, in software (a later transport encrypts here, and bursts are what makes
+ * that cheap). */
+void vx_session_seal(const struct vx_session_table *table, struct vx_sealing *sealings, uint32_t count);
 void vx_session_prefetch(const struct vx_session_table *table, uint32_t session);
 /* Room for the io lcore's own note per session (its open reply packet); 0 when none. */
 uint32_t *vx_session_note(struct vx_session_table *table, uint32_t session);

@@ -83,7 +83,7 @@ static enum vx_drop ip4_parse(const uint8_t *data, uint32_t bytes, const struct 
         return VX_DROP_BAD_IP_HEADER;
     if (total > available)
         return VX_DROP_SHORT_IP;
-    if (!filter->ip_checksum_checked && rte_raw_cksum(ip, header_bytes) != 0xffff)
+    if (!filter->ip_checksum_checked && vx_checksum_fold(vx_checksum_add(0, ip, header_bytes)) != 0xffff)
         return VX_DROP_BAD_IP_CHECKSUM;
     if ((ntohs(ip->fragment) & 0x3fff) != 0)
         return VX_DROP_FRAGMENT;

@@ -87,17 +87,17 @@ static uint32_t answer_echo4(uint8_t *data, const struct vx_frame_filter *filter
     struct frame_ip4 *ip = (struct frame_ip4 *)(data + frame->l2_bytes);
     struct frame_icmp *icmp = (struct frame_icmp *)(data + frame->payload_offset);
     uint32_t bytes = frame->payload_bytes;
-    if (bytes < 8 || icmp->type != ICMP4_ECHO || icmp->code != 0 || rte_raw_cksum(icmp, bytes) != 0xffff || !has_address4(filter, ip->destination))
+    if (bytes < 8 || icmp->type != ICMP4_ECHO || icmp->code != 0 || vx_checksum_fold(vx_checksum_add(0, icmp, bytes)) != 0xffff || !has_address4(filter, ip->destination))
         return 0;
     icmp->type = ICMP4_ECHO_REPLY;
     icmp->checksum = 0;
-    icmp->checksum = (uint16_t)~rte_raw_cksum(icmp, bytes);
+    icmp->checksum = (uint16_t)~vx_checksum_fold(vx_checksum_add(0, icmp, bytes));
     uint32_t asked = ip->destination;
     ip->destination = ip->source;
     ip->source = asked;
     ip->ttl = TTL;
     ip->checksum = 0;
-    ip->checksum = (uint16_t)~rte_raw_cksum(ip, frame->l3_bytes);
+    ip->checksum = (uint16_t)~vx_checksum_fold(vx_checksum_add(0, ip, frame->l3_bytes));
     ethernet_turn(data, filter);
     return (uint32_t)frame->payload_offset + bytes;
 }

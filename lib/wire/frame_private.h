@@ -49,10 +49,9 @@ static inline uint16_t frame_u16(const uint8_t *bytes)
 /* Sum over pseudo header and `bytes` bytes at data, complemented: 0 when a checksum inside is right. */
 static inline uint16_t frame_l4_sum(const uint8_t *ip, uint8_t version, uint8_t protocol, const void *data, uint32_t bytes)
 {
-    uint32_t sum = rte_raw_cksum(data, bytes) + htons(protocol) + htons((uint16_t)bytes);
-    sum += version == 4 ? rte_raw_cksum(ip + 12, 8) : rte_raw_cksum(ip + 8, 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~((sum & 0xffff) + (sum >> 16));
+    uint64_t sum = (uint64_t)htons(protocol) + htons((uint16_t)bytes);
+    sum = version == 4 ? vx_checksum_add(sum, ip + 12, 8) : vx_checksum_add(sum, ip + 8, 32);
+    return (uint16_t)~vx_checksum_fold(vx_checksum_add(sum, data, bytes));
 }
 
 static inline bool frame_udp_checksum_good(const uint8_t *ip, uint8_t version, const struct frame_udp *udp, uint32_t bytes)

@@ -315,6 +315,25 @@ static void control_frames_have_a_kind(void)
     }
 }
 
+/* Word by word as RFC 1071 defines it, in big-endian words, at every length and at the fence. */
+static void the_checksum_is_that_of_rfc_1071(void)
+{
+    struct vx_rng rng = { 3 };
+    for (uint32_t bytes = 0; bytes < 1600; bytes++) {
+        uint8_t *data = fence - bytes;
+        uint32_t sum = 0;
+        for (uint32_t i = 0; i < bytes; i++) {
+            data[i] = (uint8_t)(bytes % 7 == 0 ? 0xff : vx_rng_next(&rng));
+            sum += i % 2 == 0 ? (uint32_t)data[i] << 8 : data[i];
+        }
+        while (sum >> 16)
+            sum = (sum & 0xffff) + (sum >> 16);
+        CU_ASSERT_EQUAL(ntohs(vx_checksum_fold(vx_checksum_add(0, data, bytes))), sum);
+    }
+    CU_ASSERT_EQUAL(vx_checksum_fold(UINT64_MAX), 0xffff);
+    CU_ASSERT_EQUAL(vx_checksum_fold(0), 0);
+}
+
 int main(void)
 {
     uint8_t *pages = mmap(NULL, 2 * readable_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -335,6 +354,7 @@ int main(void)
         { "the UDP checksum is checked", udp_checksum_is_checked },
         { "unusual checksums are good", unusual_checksums_are_good },
         { "what the NIC has checked is not checked again", what_the_nic_has_checked_is_not_checked_again },
+        { "the checksum is that of RFC 1071", the_checksum_is_that_of_rfc_1071 },
         { "control frames have a kind", control_frames_have_a_kind },
     };
     return vx_test_main("wire frames", tests, sizeof(tests) / sizeof(tests[0]));
