@@ -96,7 +96,7 @@ struct rte_mbuf *stage_frame(struct stage *stage, uint32_t player, enum frame_wa
     head_ethernet(frame, player, way);
     struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + head_ip(ip, player, way_is_ip6(way), (uint32_t)sizeof(*udp) + payload));
     *udp = (struct rte_udp_hdr){ htons((uint16_t)(PLAYER_PORT + player)), htons(GAME_PORT), htons((uint16_t)(sizeof(*udp) + payload)), 0 };
-    struct vx_wire_header header = { VX_WIRE_MAGIC_CLIENT, VX_WIRE_VERSION, (uint8_t)count, 0, player, stage->numbers[player] + 1, 0 };
+    struct vx_wire_header header = { VX_WIRE_MAGIC_CLIENT, VX_WIRE_VERSION, (uint8_t)count, 0, player, stage->numbers[player] + 1, stage->seen[player] };
     memcpy(udp + 1, &header, sizeof(header));
     memcpy((uint8_t *)(udp + 1) + sizeof(header), actions, count * sizeof(*actions));
     udp->dgram_cksum = way_is_ip6(way) ? rte_ipv6_udptcp_cksum((void *)ip, udp) : rte_ipv4_udptcp_cksum((void *)ip, udp);
@@ -128,6 +128,16 @@ bool stage_put_one(struct stage *stage, uint32_t player, uint8_t type)
 {
     struct vx_wire_action one = action(type);
     return stage_put(stage, player, WAY_IP4, &one, 1);
+}
+
+void stage_put_arp(struct stage *stage)
+{
+    static const uint8_t request[42] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 1, 0, 0, 0, 7, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1,
+                                         2, 1, 0, 0, 0, 7, 10, 0, 0, 7, 0, 0, 0, 0, 0, 0, 10, 255, 0, 1 };
+    struct rte_mbuf *mbuf = rte_pktmbuf_alloc(stage->pool);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mbuf);
+    memcpy(rte_pktmbuf_append(mbuf, sizeof(request)), request, sizeof(request));
+    CU_ASSERT(stage_enqueue(stage, mbuf));
 }
 
 /* ---- what comes back ---- */

@@ -77,7 +77,7 @@ static void lane_make(struct stage *stage, uint32_t lane)
         .actions = stage->actions_by_io, .replies = stage->lane_replies[lane], .formula = options->formula, .grants = stage->grants, .acks = stage->acks,
         .arenas = arenas, .numa = SOCKET_ID_ANY,
         .shard = { .epoch = 9, .players_max = STAGE_PLAYERS / options->shards, .hunts_max = 64, .seed = 1, .proposal_ms = 10000, .search_ms_max = 600000,
-                   .hunt_ms = 600000, .idle_ms = 600000, .repeat_ms = 60000, .repeats_max = 8, .job_ms_max = 2000, .speed_cm_s = 1000000,
+                   .hunt_ms = 600000, .idle_ms = 600000, .repeat_ms = options->repeat_ms != 0 ? options->repeat_ms : 60000, .repeats_max = 8, .job_ms_max = 2000, .speed_cm_s = 1000000,
                    .chest_range_cm = 300, .strike_range_cm = 1000, .chests = 8 },
     };
     if (vx_shard_lcore_create(&config, &stage->lanes[lane], &error) != 0)

@@ -24,6 +24,7 @@ struct stage_options {
     uint32_t tx_ring;           /* 0: 4096 */
     uint32_t busy_per_s;
     uint64_t packets_per_s;
+    uint32_t repeat_ms;         /* 0: 60 s */
     bool real_clock, answers_control;
     struct vx_formula *formula;
     bool grants;
@@ -44,7 +45,7 @@ struct stage {
     struct vx_io *io;
     struct vx_shard_lcore *lanes[STAGE_LANES_MAX];
     uint64_t now;               /* cycles */
-    uint32_t numbers[STAGE_PLAYERS];
+    uint32_t numbers[STAGE_PLAYERS], seen[STAGE_PLAYERS];
     uint32_t packets;           /* taken from the device */
     uint32_t bad_packets;       /* of those, not as they must be */
     uint32_t count;
@@ -77,6 +78,7 @@ bool stage_put_one(struct stage *stage, uint32_t player, uint8_t type);
 /* The frame alone, in a new mbuf that is not on its way yet. */
 struct rte_mbuf *stage_frame(struct stage *stage, uint32_t player, enum frame_way way, const struct vx_wire_action *actions, uint32_t count);
 bool stage_enqueue(struct stage *stage, struct rte_mbuf *mbuf);
+void stage_put_arp(struct stage *stage);
 const struct answer *stage_answer(const struct stage *stage, uint32_t player, uint8_t type); /* the latest; NULL */
 uint32_t stage_answers(const struct stage *stage, uint8_t type, int code); /* code -1: any */
 void accounts_balance(const struct stage *stage);

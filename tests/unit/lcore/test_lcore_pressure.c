@@ -180,16 +180,6 @@ static void no_buffers_no_answers_until_there_are_some(void)
 
 /* ---- anything at all ---- */
 
-static void put_arp(struct stage *stage)
-{
-    static const uint8_t request[42] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 1, 0, 0, 0, 7, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1,
-                                         2, 1, 0, 0, 0, 7, 10, 0, 0, 7, 0, 0, 0, 0, 0, 0, 10, 255, 0, 1 };
-    struct rte_mbuf *mbuf = rte_pktmbuf_alloc(stage->pool);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mbuf);
-    memcpy(rte_pktmbuf_append(mbuf, sizeof(request)), request, sizeof(request));
-    CU_ASSERT(stage_enqueue(stage, mbuf));
-}
-
 static struct rte_mbuf *frame_random(struct stage *stage, struct vx_rng *rng)
 {
     struct vx_wire_action actions[VX_WIRE_ACTIONS_MAX];
@@ -239,7 +229,7 @@ static void accounts_hold_whatever_comes(void)
             CU_ASSERT(stage_enqueue(stage, mbuf));
         }
         if (round % 7 == 0) {
-            put_arp(stage);
+            stage_put_arp(stage);
             arps++;
         }
         stage->now += vx_rng_below(&rng, STAGE_WINDOW / 3);
