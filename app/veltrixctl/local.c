@@ -3,17 +3,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl.h"
+#include "token.h"
 
 const struct vx_control_command *const ctl_local_commands[] = {
+    token_commands,
     NULL,
 };
+
+/* A first word of our commands: alone it is answered by what may follow it. */
+static bool begins_ours(const char *word)
+{
+    size_t bytes = strlen(word);
+    for (const struct vx_control_command *const *table = ctl_local_commands; *table != NULL; table++)
+        for (const struct vx_control_command *command = *table; command->name != NULL; command++)
+            if (strncmp(command->name, word, bytes) == 0 && command->name[bytes] == ' ')
+                return true;
+    return false;
+}
 
 static bool is_local(const char *const *words, size_t count)
 {
     char both[128];
     (void)snprintf(both, sizeof(both), "%.60s %.60s", words[0], count > 1 ? words[1] : "");
-    return vx_control_find(ctl_local_commands, words[0]) != NULL || (count > 1 && vx_control_find(ctl_local_commands, both) != NULL);
+    return vx_control_find(ctl_local_commands, words[0]) != NULL || (count > 1 ? vx_control_find(ctl_local_commands, both) != NULL : begins_ours(words[0]));
+}
+
+static bool asks_help(const char *const *words, size_t count)
+{
+    return count == 2 && strcmp(words[0], "help") == 0 && (begins_ours(words[1]) || vx_control_find(ctl_local_commands, words[1]) != NULL);
 }
 
 bool ctl_local(struct ctl *ctl, const char *const *words, size_t count, int *exit_status)
@@ -22,9 +39,11 @@ bool ctl_local(struct ctl *ctl, const char *const *words, size_t count, int *exi
     struct vx_error error = { "the command gave no reason" };
     struct vx_control_call call = { .code = VX_CONTROL_FAILED };
     json_t *arguments = NULL, *result = NULL;
-    if (count == 0 || !is_local(words, count))
+    if (count == 0 || !(is_local(words, count) || asks_help(words, count)))
         return false;
-    if (vx_control_words(ctl_local_commands, words, count, &command, &arguments, &call.code, &error) == 0) {
+    if (asks_help(words, count)) {
+        result = vx_control_help(ctl_local_commands, words[1]);
+    } else if (vx_control_words(ctl_local_commands, words, count, &command, &arguments, &call.code, &error) == 0) {
         call.arguments = arguments;
         call.code = VX_CONTROL_FAILED;
         result = command->handler(ctl, &call, &error);

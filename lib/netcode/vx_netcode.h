@@ -301,16 +301,16 @@ enum {
     VX_USER_DEVIATION_MAX = 10000,
 };
 #define VX_USER_PERMISSIONS(X)                                                                     \
-    X(PLAY, 0)    /* may look for matches */                                                       \
-    X(RANKED, 1)  /* matches change the rating */                                                  \
-    X(OBSERVE, 2) /* may watch hunts of others */                                                  \
-    X(TEST, 3)    /* gets what is tried out first: canary formulas */
+    X(PLAY, 0, "play")       /* may look for matches */                                            \
+    X(RANKED, 1, "ranked")   /* matches change the rating */                                       \
+    X(OBSERVE, 2, "observe") /* may watch hunts of others */                                       \
+    X(TEST, 3, "test")       /* gets what is tried out first: canary formulas */
 enum vx_user_permission {
-#define VX_USER_PERMISSION_ENUM(name, bit) VX_USER_MAY_##name = 1 << bit,
+#define VX_USER_PERMISSION_ENUM(name, bit, text) VX_USER_MAY_##name = 1 << bit,
     VX_USER_PERMISSIONS(VX_USER_PERMISSION_ENUM)
 #undef VX_USER_PERMISSION_ENUM
         VX_USER_MAY_ALL = 0
-#define VX_USER_PERMISSION_OR(name, bit) | 1 << bit
+#define VX_USER_PERMISSION_OR(name, bit, text) | 1 << bit
         VX_USER_PERMISSIONS(VX_USER_PERMISSION_OR)
 #undef VX_USER_PERMISSION_OR
 };
