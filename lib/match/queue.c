@@ -5,6 +5,7 @@ enum {
     BUCKET_POINTS = 32,
     BUCKETS = 128, /* ratings up to 4095 */
     CANDIDATES_MAX = 64,
+    NEAREST_LOOKS_MAX = 1024,
 };
 
 struct link {
@@ -143,6 +144,37 @@ uint32_t vx_match_find(const struct vx_match *match, uint32_t slot, uint32_t now
             search_bucket(&search, middle + away);
     }
     return search.best;
+}
+
+uint32_t vx_match_oldest_ms(const struct vx_match *match, uint32_t now_ms)
+{
+    return match->age_first != VX_MATCH_NONE ? now_ms - match->tickets[match->age_first].since_ms : 0;
+}
+
+static void nearest_in(const struct vx_match *match, uint32_t slot, uint32_t bucket, uint32_t *best, uint32_t *distance, uint32_t *looked)
+{
+    uint32_t rating = match->tickets[slot].rating;
+    for (uint32_t other = match->first[bucket]; other != VX_MATCH_NONE && *looked < NEAREST_LOOKS_MAX; other = match->tickets[other].bucket.next) {
+        uint32_t away = rating > match->tickets[other].rating ? rating - match->tickets[other].rating : match->tickets[other].rating - rating;
+        (*looked)++;
+        if (other != slot && away < *distance) {
+            *best = other;
+            *distance = away;
+        }
+    }
+}
+
+uint32_t vx_match_nearest(const struct vx_match *match, uint32_t slot, uint32_t *distance)
+{
+    uint32_t best = VX_MATCH_NONE, looked = 0, middle = bucket_of(match->tickets[slot].rating);
+    *distance = UINT32_MAX;
+    for (uint32_t away = 0; away < BUCKETS && (away == 0 || *distance > (away - 1) * BUCKET_POINTS); away++) {
+        if (middle >= away)
+            nearest_in(match, slot, middle - away, &best, distance, &looked);
+        if (away > 0 && middle + away < BUCKETS)
+            nearest_in(match, slot, middle + away, &best, distance, &looked);
+    }
+    return best;
 }
 
 uint32_t vx_match_next(struct vx_match *match)

@@ -17,6 +17,8 @@ struct vx_match *vx_match_create(void *memory, uint32_t tickets_max);
 void vx_match_window_set(struct vx_match *match, uint32_t second, uint32_t window);
 uint32_t vx_match_window(const struct vx_match *match, uint32_t slot, uint32_t now_ms);
 uint32_t vx_match_waiting(const struct vx_match *match);
+/* How long the oldest ticket has waited; 0 when empty. */
+uint32_t vx_match_oldest_ms(const struct vx_match *match, uint32_t now_ms);
 /* since_ms: from when the ticket's wait counts. The slot must not be queued. */
 void vx_match_add(struct vx_match *match, uint32_t slot, uint32_t rating, uint32_t since_ms);
 /* The slot must be queued. */
@@ -25,6 +27,9 @@ bool vx_match_has(const struct vx_match *match, uint32_t slot);
 uint32_t vx_match_since_ms(const struct vx_match *match, uint32_t slot);
 /* Best partner for the queued slot, the nearest rating of at most 64 candidates; VX_MATCH_NONE when nobody fits. */
 uint32_t vx_match_find(const struct vx_match *match, uint32_t slot, uint32_t now_ms);
+/* The other ticket whose rating is nearest, windows or not, of at most 1024 looked at; VX_MATCH_NONE when alone.
+ * For operators: it may look at many. */
+uint32_t vx_match_nearest(const struct vx_match *match, uint32_t slot, uint32_t *distance);
 /* The next ticket to look at again, going round in order of waiting; VX_MATCH_NONE when empty. */
 uint32_t vx_match_next(struct vx_match *match);
 /* Full walk: every list holds what it should. Tests. */

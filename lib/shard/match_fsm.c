@@ -37,6 +37,7 @@ uint32_t match_open(struct vx_shard *shard, uint32_t slot_a, uint32_t slot_b)
         hunt->occupants[side] = shard->players[hunt->players[side]].occupant;
         hunt->ratings[side] = shard->players[hunt->players[side]].rating;
     }
+    quality_of_match(shard, hunt->ratings[0], hunt->ratings[1]);
     match_event(shard, index, MATCH_PROPOSE, 0);
     return index;
 }

@@ -20,7 +20,7 @@ static enum vx_code enter(struct vx_shard *shard, uint32_t slot, const struct vx
 static enum vx_code find(struct vx_shard *shard, uint32_t slot, const struct vx_event *action)
 {
     struct player *player = &shard->players[slot];
-    if (shard->draining)
+    if (shard->counters.draining)
         return VX_CODE_DRAINING;
     if (player->results >= RESULTS_FOR_FIND)
         return VX_CODE_BUSY;
@@ -58,6 +58,7 @@ static enum vx_code propose(struct vx_shard *shard, uint32_t slot, const struct 
     const struct player *player = &shard->players[slot];
     const struct hunt *hunt = &shard->hunts[player->hunt];
     vx_match_remove(shard->match, slot);
+    quality_of_wait(shard, shard->now_ms - vx_match_since_ms(shard->match, slot));
     result_push(shard, slot, (struct vx_reply){ .type = VX_RESULT_PROPOSAL, .a = hunt->match, .c = shard->config.proposal_ms,
                                                 .b = (uint32_t)shard->players[hunt->players[1 - player->side]].rating });
     return VX_CODE_OK;
@@ -216,7 +217,7 @@ enum vx_code player_event(struct vx_shard *shard, uint32_t slot, uint32_t event,
 
 void players_match(struct vx_shard *shard, uint32_t slot)
 {
-    if (!shard->windows_ready || shard->draining || shard->hunt_free == NONE)
+    if (!matches_open(shard))
         return;
     uint32_t other = vx_match_find(shard->match, slot, shard->now_ms);
     if (other != VX_MATCH_NONE)

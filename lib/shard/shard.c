@@ -191,6 +191,7 @@ static void action_in(struct vx_shard *shard, const struct vx_event *event)
     if (VX_UNLIKELY(player->state == PLAYER_OFFLINE && event->type != VX_ACTION_LEAVE))
         VX_ASSERT(player_event(shard, event->slot, EVENT_ENTER, NULL) == VX_CODE_OK);
     enum vx_code code = action_do(shard, event);
+    trail_add(shard, event, code);
     action_count(shard, event, code);
     if (event->type == VX_ACTION_FIND && code == VX_CODE_OK)
         players_match(shard, event->slot);
@@ -205,6 +206,7 @@ static void match_tick(struct vx_shard *shard)
             break;
         players_match(shard, slot);
     }
+    shard->counters.ticket_oldest_ms = vx_match_oldest_ms(shard->match, shard->now_ms);
     timer_set(shard, shard->timer_match, shard->now_ms + MATCH_TICK_MS);
 }
 
@@ -241,8 +243,7 @@ static void event_in(struct vx_shard *shard, const struct vx_event *event)
         player_part(shard, event);
         break;
     default:
-        VX_ASSERT(event->kind == VX_EVENT_DRAIN);
-        shard->draining = true;
+        operate(shard, event);
     }
 }
 

@@ -4,7 +4,7 @@
  *   connection.c  JOIN, PART, who is there      match_fsm.c   match's table and what its cells do
  *   results.c  what leaves, and is repeated     jobs.c        formula jobs    grants.c  loot on its way
  *   hunt.c     MOVE, SUMMON, STRIKE             check.c       invariants by a full walk
- *   tables.c   both tables as Markdown
+ *   tables.c   both tables as Markdown          operate.c     what operators change   view.c   what they see
  *
  * Everything is indices into arrays taken at creation. Time is in whole milliseconds of the shard's clock. */
 #ifndef VX_SHARD_PRIVATE_H
@@ -74,6 +74,11 @@ struct outbox { /* cold: reliable results in order, results[0] the oldest */
     uint32_t repeats;
     uint32_t issued; /* highest result number given */
     uint32_t connection; /* number of the latest JOIN */
+    uint32_t trail_next; /* grows; modulo VX_TRAIL_MAX the place of the next step */
+    struct trail_step {
+        uint32_t ms, number;
+        uint8_t type, code;
+    } trail[VX_TRAIL_MAX];
 };
 struct hunt {
     uint32_t match;     /* id: never 0, unique until 2^32 of them */
@@ -110,11 +115,12 @@ struct grant {
 struct vx_shard {
     struct vx_shard_config config;
     struct vx_shard_counters counters VX_ALIGNED;
+    struct vx_shard_quality quality;
     struct vx_rng rng;
     struct vx_shard_out *out; /* during a step */
     uint64_t now_us;
     uint32_t now_ms;
-    bool draining, windows_ready;
+    bool windows_ready;
     uint32_t windows_known;
     struct player *players;
     struct outbox *outboxes;
@@ -196,6 +202,15 @@ struct grant *grant_new(struct vx_shard *shard, uint32_t slot, uint32_t hunt); /
 void grant_evaluated(struct vx_shard *shard, uint32_t index, uint32_t item, uint32_t amount);
 void grant_done(struct vx_shard *shard, const struct vx_event *event);
 void grant_timer(struct vx_shard *shard, uint32_t index);
+
+/* operate.c */
+void operate(struct vx_shard *shard, const struct vx_event *event);
+/* False while the shard makes no new matches. */
+bool matches_open(const struct vx_shard *shard);
+/* Remembers an action that may change state, for view.c. */
+void trail_add(struct vx_shard *shard, const struct vx_event *event, enum vx_code code);
+void quality_of_wait(struct vx_shard *shard, uint32_t waited_ms);
+void quality_of_match(struct vx_shard *shard, float rating_a, float rating_b);
 
 static inline uint64_t *gauge_of(struct vx_shard *shard, uint8_t state)
 {

@@ -3,6 +3,19 @@
 
 #include "shard_private.h"
 
+static const char *const player_states[] = { "offline", "lobby", "searching", "proposed", "hunting", "settling", "(same)" };
+static const char *const match_states[] = { "forming (free)", "proposed", "hunting", "settling" };
+
+const char *vx_player_state_name(uint8_t state)
+{
+    return state < PLAYER_STATES ? player_states[state] : "?";
+}
+
+const char *vx_match_state_name(uint8_t state)
+{
+    return state < MATCH_STATES ? match_states[state] : "?";
+}
+
 struct printer {
     char *buffer;
     size_t bytes, used;
@@ -16,7 +29,6 @@ static void row(struct printer *printer, const char *state, const char *event, c
 
 static void player_table(struct printer *printer)
 {
-    static const char *const states[] = { "offline", "lobby", "searching", "proposed", "hunting", "settling", "(same)" };
     static const char *const events[] = { "enter", "propose", "broken", "search end", "start", "settle", "settled", "gone" };
     uint32_t next;
     row(printer, "player state", "event", "action", "next");
@@ -25,13 +37,12 @@ static void player_table(struct printer *printer)
         for (uint32_t event = 1; event < PLAYER_EVENTS; event++) {
             const char *action = player_cell(state, event, &next);
             if (action != NULL)
-                row(printer, states[state], event < EVENT_ENTER ? vx_action_name((uint8_t)event) : events[event - EVENT_ENTER], action, states[next]);
+                row(printer, player_states[state], event < EVENT_ENTER ? vx_action_name((uint8_t)event) : events[event - EVENT_ENTER], action, player_states[next]);
         }
 }
 
 static void match_table(struct printer *printer)
 {
-    static const char *const states[] = { "forming (free)", "proposed", "hunting", "settling" };
     static const char *const events[] = { "propose", "accept", "start", "break", "timeout", "left", "finished", "done" };
     uint32_t next;
     row(printer, "match state", "event", "action", "next");
@@ -40,7 +51,7 @@ static void match_table(struct printer *printer)
         for (uint32_t event = 0; event < MATCH_EVENTS; event++) {
             const char *action = match_cell(state, event, &next);
             if (action != NULL)
-                row(printer, states[state], events[event], action, states[next]);
+                row(printer, match_states[state], events[event], action, match_states[next]);
         }
 }
 

@@ -12,9 +12,13 @@ enum vx_event_kind {
     VX_EVENT_ACTION = 1, /* a player's action */
     VX_EVENT_JOB_DONE,   /* a formula's answer: number = job id, out[], c = formula version */
     VX_EVENT_GRANT_DONE, /* the ledger has committed: number = chest number (receipt's low half) */
-    VX_EVENT_DRAIN,      /* no new games from now on */
+    VX_EVENT_DRAIN,      /* no new games from now on: FIND is refused, games under way go on */
     VX_EVENT_JOIN,       /* a transport with sessions has connected a client to the slot: fields below */
     VX_EVENT_PART,       /* that connection has ended: number = its connection number, arg8 = enum vx_part */
+    VX_EVENT_PAUSE,      /* no new matches from now on: tickets are taken and wait */
+    VX_EVENT_RESUME,     /* undoes DRAIN and PAUSE */
+    VX_EVENT_TUNE,       /* a setting: number = enum vx_shard_setting, a = its value, checked by who sends it */
+    VX_EVENT_KINDS,
 };
 /* JOIN: player = display id, io and session where it is reached, number = connection number (grows with every
  * connection of the appliance: what comes late from an older one is passed over), arg8 = enum vx_join,
@@ -122,6 +126,15 @@ struct vx_shard_config {
     void *allocate_context;
 };
 
+/* What VX_EVENT_TUNE may change while the shard runs; timers that run already keep their time. */
+#define VX_SHARD_SETTINGS(X) X(proposal_ms) X(search_ms_max) X(hunt_ms) X(idle_ms) X(repeat_ms) X(repeats_max) X(grace_ms) X(job_ms_max) X(speed_cm_s) X(chest_range_cm) X(strike_range_cm)
+enum vx_shard_setting {
+#define VX_SHARD_SETTING_ENUM(name) VX_SHARD_##name,
+    VX_SHARD_SETTINGS(VX_SHARD_SETTING_ENUM)
+#undef VX_SHARD_SETTING_ENUM
+        VX_SHARD_SETTING_COUNT
+};
+
 /* One writer (the shard's lcore); others read relaxed. Every row is exported by name. */
 #define VX_SHARD_COUNTERS(X)                                                                       \
     X(actions_in) X(actions_answered) X(actions_refused) X(actions_repeated) X(actions_busy) X(actions_dropped_gone) \
@@ -140,6 +153,18 @@ struct vx_shard_counters {
     uint64_t actions_pending; /* STRIKE and SUMMON whose job is under way */
     uint64_t players_online, players_searching, players_proposed, players_hunting, players_settling;
     uint64_t hunts_live, grants_pending, jobs_pending;
+    uint64_t draining, paused;  /* 0 or 1 */
+    uint64_t ticket_oldest_ms;  /* how long the oldest ticket has waited, looked at every 50 ms */
+};
+
+/* How long tickets waited for their proposal, and how far apart the ratings of a proposal lay: the counts of
+ * histograms with these upper bounds (inclusive), the last slot for what lies beyond. As counters: one writer. */
+#define VX_SHARD_WAIT_BOUNDS_MS { 50, 100, 200, 500, 1000, 2000, 3000, 4000, 5000, 7500, 10000, 15000, 20000, 30000, 45000, 60000, 90000, 120000, 180000, 300000 }
+#define VX_SHARD_DISTANCE_BOUNDS { 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 400, 600, 800, 1000 }
+enum { VX_SHARD_WAIT_SLOTS = 21, VX_SHARD_DISTANCE_SLOTS = 15 };
+struct vx_shard_quality {
+    uint64_t wait_ms[VX_SHARD_WAIT_SLOTS], wait_ms_sum;
+    uint64_t distance[VX_SHARD_DISTANCE_SLOTS], distance_sum;
 };
 
 struct vx_shard;
@@ -152,6 +177,7 @@ uint32_t vx_shard_step(struct vx_shard *shard, uint64_t now_us, const struct vx_
  * prefetch instruction: those are dropped where the address is not in the TLB (measured on Zen 5 under KVM: the step of
  * a MOVE and a PING of one of 120,000 players takes 340 cycles with prefetches, 205 with loads, 111 when all is cached). */
 void vx_shard_fetch(const struct vx_shard *shard, const struct vx_event *event);
+const struct vx_shard_quality *vx_shard_quality(const struct vx_shard *shard);
 const struct vx_shard_counters *vx_shard_counters(const struct vx_shard *shard);
 /* Bytes that create takes from allocate with this configuration. */
 size_t vx_shard_bytes(const struct vx_shard_config *config);
@@ -159,5 +185,71 @@ size_t vx_shard_bytes(const struct vx_shard_config *config);
 void vx_shard_check(const struct vx_shard *shard);
 /* Prints the player's and the match's state tables as Markdown into buffer; returns its length. */
 size_t vx_shard_tables_markdown(char *buffer, size_t bytes);
+
+/* For operators. Only on the shard's thread, between steps: a copy that holds together. */
+/* Why a player is where it is; the sentence is for people. */
+#define VX_WAIT_REASONS(X)                                                                         \
+    X(NOTHING, "waits for nothing")                                                                \
+    X(WINDOWS, "the pairing formula has not said its windows yet")                                 \
+    X(DRAINING, "the shard is draining: no new matches")                                           \
+    X(PAUSED, "the shard is paused: no new matches")                                               \
+    X(HUNTS, "every hunt of the shard is taken (shards.hunts_max)")                                \
+    X(ALONE, "no other ticket is in the queue")                                                    \
+    X(DISTANCE, "the nearest rating lies outside a window; windows widen with every second")       \
+    X(NEXT_LOOK, "a partner fits: matched at the next look")                                       \
+    X(OWN_ACCEPT, "has not answered its proposal")                                                 \
+    X(OTHER_ACCEPT, "has accepted; the opponent has not")                                          \
+    X(SETTLING, "formulas or the ledger have not answered for all of the hunt's chests and strikes")
+enum vx_wait_reason {
+#define VX_WAIT_REASON_ENUM(name, sentence) VX_WAIT_##name,
+    VX_WAIT_REASONS(VX_WAIT_REASON_ENUM)
+#undef VX_WAIT_REASON_ENUM
+        VX_WAIT_REASON_COUNT
+};
+const char *vx_wait_reason(enum vx_wait_reason reason);
+
+enum { VX_TRAIL_MAX = 8, VX_VIEW_NONE = UINT32_MAX };
+struct vx_trail_step { /* an action that may change state, and the code of its answer */
+    uint32_t ms_ago, number;
+    uint8_t type, code;
+};
+struct vx_player_view {
+    uint32_t slot, player, session;
+    uint8_t io;
+    uint8_t state;           /* vx_player_state_name() */
+    uint8_t link;            /* 0 plain, 1 joined, 2 connection lost */
+    uint8_t results_pending;
+    bool known;              /* has been here since the start */
+    uint32_t number;         /* highest action number taken */
+    uint32_t issued, acked;  /* result numbers */
+    uint32_t silent_ms;      /* since its last action */
+    int32_t position_cm[3];
+    float rating;
+    uint32_t waited_ms, window; /* searching */
+    uint32_t waiting;           /* tickets in the queue */
+    uint32_t nearest_player, nearest_distance, nearest_window; /* searching: the nearest other ticket; VX_VIEW_NONE */
+    uint32_t match;             /* proposed, hunting, settling; 0: none */
+    uint8_t reason;             /* enum vx_wait_reason */
+    uint8_t trail_count;
+    struct vx_trail_step trail[VX_TRAIL_MAX]; /* the latest first */
+};
+struct vx_match_view {
+    uint32_t match, seed;
+    uint8_t state;           /* vx_match_state_name() */
+    uint32_t age_ms;         /* since it was proposed, or started */
+    uint32_t pending;        /* formula jobs and grants under way */
+    uint32_t players[2], ratings[2];
+    bool accepted[2], left[2], dead[2];
+    uint8_t chests[2], health[2], streak[2];
+    uint8_t claimed;         /* bit per chest */
+};
+const char *vx_player_state_name(uint8_t state);
+const char *vx_match_state_name(uint8_t state);
+void vx_shard_view_player(const struct vx_shard *shard, uint32_t slot, struct vx_player_view *view);
+/* False when there is no such match now. */
+bool vx_shard_view_match(const struct vx_shard *shard, uint32_t match, struct vx_match_view *view);
+/* Any thread, racing with the shard: where a player, a match might be. Ask the shard's thread, then look again. */
+uint32_t vx_shard_slot_of(const struct vx_shard *shard, uint32_t player); /* VX_VIEW_NONE */
+bool vx_shard_may_hold_match(const struct vx_shard *shard, uint32_t match);
 
 #endif

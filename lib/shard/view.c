@@ -1,0 +1,109 @@
+/* What operators see of one player or match: copies, made by the shard's own thread between two steps. */
+#include "shard_private.h"
+
+const char *vx_wait_reason(enum vx_wait_reason reason)
+{
+    static const char *const sentences[] = {
+#define VX_WAIT_REASON_SENTENCE(name, sentence) sentence,
+        VX_WAIT_REASONS(VX_WAIT_REASON_SENTENCE)
+#undef VX_WAIT_REASON_SENTENCE
+    };
+    return (unsigned)reason < VX_WAIT_REASON_COUNT ? sentences[reason] : "?";
+}
+
+static void trail_view(const struct vx_shard *shard, const struct outbox *outbox, struct vx_player_view *view)
+{
+    view->trail_count = (uint8_t)(outbox->trail_next < VX_TRAIL_MAX ? outbox->trail_next : VX_TRAIL_MAX);
+    for (uint32_t i = 0; i < view->trail_count; i++) {
+        const struct trail_step *step = &outbox->trail[(outbox->trail_next - 1 - i) % VX_TRAIL_MAX];
+        view->trail[i] = (struct vx_trail_step){ shard->now_ms - step->ms, step->number, step->type, step->code };
+    }
+}
+
+static enum vx_wait_reason why_searching(const struct vx_shard *shard, uint32_t slot, const struct vx_player_view *view)
+{
+    if (!shard->windows_ready)
+        return VX_WAIT_WINDOWS;
+    if (shard->counters.draining)
+        return VX_WAIT_DRAINING;
+    if (shard->counters.paused)
+        return VX_WAIT_PAUSED;
+    if (shard->hunt_free == NONE)
+        return VX_WAIT_HUNTS;
+    if (view->nearest_player == VX_VIEW_NONE)
+        return VX_WAIT_ALONE;
+    return vx_match_find(shard->match, slot, shard->now_ms) != VX_MATCH_NONE ? VX_WAIT_NEXT_LOOK : VX_WAIT_DISTANCE;
+}
+
+static void search_view(const struct vx_shard *shard, uint32_t slot, struct vx_player_view *view)
+{
+    uint32_t distance, nearest = vx_match_nearest(shard->match, slot, &distance);
+    view->waited_ms = shard->now_ms - vx_match_since_ms(shard->match, slot);
+    view->window = vx_match_window(shard->match, slot, shard->now_ms);
+    if (nearest != VX_MATCH_NONE) {
+        view->nearest_player = shard->players[nearest].id;
+        view->nearest_distance = distance;
+        view->nearest_window = vx_match_window(shard->match, nearest, shard->now_ms);
+    }
+    view->reason = (uint8_t)why_searching(shard, slot, view);
+}
+
+void vx_shard_view_player(const struct vx_shard *shard, uint32_t slot, struct vx_player_view *view)
+{
+    VX_ASSERT(slot < shard->config.players_max);
+    const struct player *player = &shard->players[slot];
+    const struct outbox *outbox = &shard->outboxes[slot];
+    *view = (struct vx_player_view){
+        .slot = slot, .player = player->id, .session = player->session, .io = player->io, .state = player->state, .link = player->link,
+        .results_pending = player->results, .known = player->known || player->link != LINK_PLAIN, .number = player->number, .issued = outbox->issued, .acked = player->acked,
+        .silent_ms = shard->now_ms - player->last_ms, .rating = player->rating, .waiting = vx_match_waiting(shard->match), .nearest_player = VX_VIEW_NONE,
+        .position_cm = { player->position_cm[0], player->position_cm[1], player->position_cm[2] },
+    };
+    trail_view(shard, outbox, view);
+    if (player->state == PLAYER_SEARCHING)
+        search_view(shard, slot, view);
+    if (player->hunt == NONE)
+        return;
+    const struct hunt *hunt = &shard->hunts[player->hunt];
+    view->match = hunt->match;
+    if (player->state == PLAYER_PROPOSED)
+        view->reason = hunt->accepted & (1u << player->side) ? VX_WAIT_OTHER_ACCEPT : VX_WAIT_OWN_ACCEPT;
+    else if (player->state == PLAYER_SETTLING)
+        view->reason = VX_WAIT_SETTLING;
+}
+
+bool vx_shard_view_match(const struct vx_shard *shard, uint32_t match, struct vx_match_view *view)
+{
+    const struct hunt *hunt = &shard->hunts[match % shard->config.hunts_max];
+    if (hunt->state == MATCH_FORMING || hunt->match != match)
+        return false;
+    *view = (struct vx_match_view){ .match = match, .seed = hunt->seed, .state = hunt->state, .pending = hunt->pending, .claimed = hunt->claimed,
+                                    .age_ms = shard->now_ms - (hunt->state == MATCH_PROPOSED ? hunt->proposed_ms : hunt->started_ms) };
+    for (uint32_t side = 0; side < 2; side++) {
+        uint8_t bit = (uint8_t)(1u << side);
+        view->players[side] = shard->players[hunt->players[side]].id;
+        view->ratings[side] = (uint32_t)hunt->ratings[side];
+        view->accepted[side] = hunt->accepted & bit;
+        view->left[side] = hunt->left & bit;
+        view->dead[side] = hunt->dead & bit;
+        view->chests[side] = hunt->chests[side];
+        view->health[side] = hunt->health[side];
+        view->streak[side] = hunt->streak[side];
+    }
+    return true;
+}
+
+uint32_t vx_shard_slot_of(const struct vx_shard *shard, uint32_t player)
+{
+    for (uint32_t slot = 0; slot < shard->config.players_max; slot++)
+        if (__atomic_load_n(&shard->players[slot].id, __ATOMIC_RELAXED) == player &&
+            (__atomic_load_n(&shard->players[slot].known, __ATOMIC_RELAXED) != 0 || __atomic_load_n(&shard->players[slot].link, __ATOMIC_RELAXED) != LINK_PLAIN))
+            return slot;
+    return VX_VIEW_NONE;
+}
+
+bool vx_shard_may_hold_match(const struct vx_shard *shard, uint32_t match)
+{
+    const struct hunt *hunt = &shard->hunts[match % shard->config.hunts_max];
+    return __atomic_load_n(&hunt->match, __ATOMIC_RELAXED) == match && __atomic_load_n(&hunt->state, __ATOMIC_RELAXED) != MATCH_FORMING;
+}
