@@ -90,10 +90,11 @@ static uint64_t pending(const struct app *app)
 
 static void drain(struct app *app)
 {
+    const struct vx_event no_new_games = { .kind = VX_EVENT_DRAIN, .shard = VX_LCORE_EVERY_SHARD };
     (void)sd_notify(0, "STOPPING=1");
     for (uint32_t i = 0; i < app->lcore_count; i++)
         if (app->lcores[i].shards != NULL)
-            vx_shard_lcore_drain(app->lcores[i].shards);
+            (void)vx_shard_lcore_tell(app->lcores[i].shards, &no_new_games); /* an lcore that stands still cannot drain either */
     uint64_t began = rte_rdtsc(), ms;
     while ((ms = (rte_rdtsc() - began) * 1000 / app->cycles_per_s) < DRAIN_MS_MAX && (ms < DRAIN_MS_MIN || pending(app) > 0)) {
         vx_control_poll(app->control, CONTROL_POLL_MS);

@@ -49,6 +49,22 @@ int vx_io_create(const struct vx_io_config *config, struct vx_io **io, struct vx
     return 0;
 }
 
+void vx_io_tune(struct vx_io *io, uint64_t window_cycles, uint64_t packets_per_s, uint32_t busy_per_s)
+{
+    __atomic_store_n(&io->wanted.window_cycles, window_cycles, __ATOMIC_RELAXED);
+    __atomic_store_n(&io->wanted.packets_per_s, packets_per_s, __ATOMIC_RELAXED);
+    __atomic_store_n(&io->wanted.busy_per_s, busy_per_s, __ATOMIC_RELAXED);
+    __atomic_store_n(&io->wanted.version, io->wanted.version + 1, __ATOMIC_RELEASE); /* acquired by vx_io_send */
+}
+
+void io_wanted_take(struct vx_io *io)
+{
+    io->config.window_cycles = __atomic_load_n(&io->wanted.window_cycles, __ATOMIC_RELAXED);
+    io->config.packets_per_s = __atomic_load_n(&io->wanted.packets_per_s, __ATOMIC_RELAXED);
+    bucket_set(&io->allowance, io->config.packets_per_s, io->config.cycles_per_s);
+    bucket_set(&io->busy, __atomic_load_n(&io->wanted.busy_per_s, __ATOMIC_RELAXED), io->config.cycles_per_s);
+}
+
 const struct vx_io_counters *vx_io_counters(const struct vx_io *io)
 {
     return &io->counters;

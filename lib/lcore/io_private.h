@@ -53,7 +53,15 @@ struct vx_io {
     struct rte_mbuf *mbufs[VX_BURST_MAX];
     struct vx_io_counters counters VX_ALIGNED;
     struct vx_hist residence[2] VX_ALIGNED;
+    uint32_t wanted_taken;  /* io: the version that is in force */
+    struct {                /* control: rw, io: ro. Values that do not belong together, so a mix of two changes does no harm */
+        uint64_t window_cycles, packets_per_s, busy_per_s;
+        uint32_t version;
+    } wanted VX_ALIGNED;
 };
+
+/* Puts the control thread's values in force. */
+void io_wanted_take(struct vx_io *io);
 
 /* Takes `tokens` from the bucket when there are as many. */
 bool io_bucket_take(struct io_bucket *bucket, uint64_t now, uint64_t cycles_per_s, uint64_t tokens);

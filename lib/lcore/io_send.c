@@ -210,7 +210,11 @@ static uint32_t transmit_burst(struct vx_io *io)
 
 uint32_t vx_io_send(struct vx_io *io, uint64_t now)
 {
-    uint32_t work = 0;
+    uint32_t work = 0, version = __atomic_load_n(&io->wanted.version, __ATOMIC_ACQUIRE); /* released by vx_io_tune */
+    if (VX_UNLIKELY(version != io->wanted_taken)) {
+        io->wanted_taken = version;
+        io_wanted_take(io);
+    }
     for (uint32_t i = 0; i < io->config.reply_rings; i++)
         work += drain(io, io->config.replies[i], now);
     urgent_close(io);

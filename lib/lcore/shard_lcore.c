@@ -6,38 +6,8 @@
 #include <rte_ring_peek_zc.h>
 #include <string.h>
 
-#include "vx_lcore.h"
+#include "shard_lcore_private.h"
 #include "vx_memory.h"
-
-enum {
-    OUT_REPLIES = 512,
-    OUT_JOBS = 128,
-    OUT_GRANTS = 64,
-    BACKLOG_JOBS = 2048,   /* jobs that found every batch taken; beyond it a job times out in its shard */
-    EVENTS_BURST = 64,     /* taken from one ring in a pass */
-    TIMERS_US = 1000,      /* an idle shard's timers run this often */
-};
-
-/* A ring that has events in this pass: start has been called, finish has not. */
-struct waiting {
-    struct rte_ring *ring;
-    struct rte_ring_zc_data zone;
-    uint32_t local, count;
-};
-struct vx_shard_lcore {
-    struct vx_shard_lcore_config config;
-    struct vx_shard *shards[VX_SHARDS_MAX];
-    uint64_t stepped_us[VX_SHARDS_MAX];
-    struct vx_shard_out out;
-    struct vx_reply replies[OUT_REPLIES];
-    struct vx_job jobs[OUT_JOBS];
-    struct vx_grant grants[OUT_GRANTS];
-    struct vx_job backlog[BACKLOG_JOBS];
-    uint32_t backlog_count;
-    bool drain;
-    struct vx_shard_lcore_counters counters VX_ALIGNED;
-    struct waiting waiting[]; /* shard_count * io_count */
-};
 
 static void *allocate(void *heap, size_t bytes, size_t alignment)
 {
@@ -66,6 +36,9 @@ int vx_shard_lcore_create(const struct vx_shard_lcore_config *config, struct vx_
         if (rc != 0)
             return rc;
     }
+    made->commands = shard_lcore_commands_create(config->numa);
+    if (made->commands == NULL)
+        return vx_error_set(error, -ENOMEM, "shard lcore %u: no memory for its commands", config->index);
     *lcore = made;
     return 0;
 }
@@ -193,7 +166,7 @@ static uint32_t actions_in(struct vx_shard_lcore *lcore, uint64_t now_us)
     return total;
 }
 
-static uint32_t local_of(const struct vx_shard_lcore *lcore, uint32_t shard)
+uint32_t shard_lcore_local(const struct vx_shard_lcore *lcore, uint32_t shard)
 {
     uint32_t local = (shard - lcore->config.shard_first) / lcore->config.shard_step;
     VX_ASSERT(local < lcore->config.shard_count);
@@ -208,39 +181,42 @@ static uint32_t answers_in(struct vx_shard_lcore *lcore, uint64_t now_us)
     if (lcore->config.formula != NULL)
         count = vx_formula_poll(lcore->config.formula, lcore->config.index, events, EVENTS_BURST);
     for (uint32_t i = 0; i < count; i++)
-        step(lcore, local_of(lcore, events[i].shard), now_us, &events[i], 1);
+        step(lcore, shard_lcore_local(lcore, events[i].shard), now_us, &events[i], 1);
     total += count;
     count = lcore->config.acks == NULL ? 0 : rte_ring_sc_dequeue_burst_elem(lcore->config.acks, events, sizeof(events[0]), EVENTS_BURST, NULL);
     for (uint32_t i = 0; i < count; i++)
-        step(lcore, local_of(lcore, events[i].shard), now_us, &events[i], 1);
+        step(lcore, shard_lcore_local(lcore, events[i].shard), now_us, &events[i], 1);
     return total + count;
+}
+
+/* One command a pass: what operators do is rare, and a pass stays short. */
+static void command_in(struct vx_shard_lcore *lcore, uint64_t now_us)
+{
+    struct vx_event event;
+    if (VX_LIKELY(rte_ring_sc_dequeue_elem(lcore->commands, &event, sizeof(event)) != 0))
+        return;
+    if (event.kind == EVENT_ASK) {
+        shard_lcore_answer(lcore, &event);
+        return;
+    }
+    for (uint32_t local = 0; local < lcore->config.shard_count; local++)
+        if (event.shard == VX_LCORE_EVERY_SHARD || local == shard_lcore_local(lcore, event.shard))
+            step(lcore, local, now_us, &event, 1);
 }
 
 uint32_t vx_shard_lcore_step(struct vx_shard_lcore *lcore, uint64_t now_us)
 {
     uint32_t work = answers_in(lcore, now_us);
-    bool drain = __atomic_load_n(&lcore->drain, __ATOMIC_ACQUIRE); /* released by vx_shard_lcore_drain */
-    if (VX_UNLIKELY(drain))
-        __atomic_store_n(&lcore->drain, false, __ATOMIC_RELAXED);
+    command_in(lcore, now_us);
     work += actions_in(lcore, now_us);
-    for (uint32_t local = 0; local < lcore->config.shard_count; local++) {
-        if (VX_UNLIKELY(drain)) {
-            struct vx_event event = { .kind = VX_EVENT_DRAIN };
-            step(lcore, local, now_us, &event, 1);
-        }
+    for (uint32_t local = 0; local < lcore->config.shard_count; local++)
         if (now_us - lcore->stepped_us[local] >= TIMERS_US)
             step(lcore, local, now_us, NULL, 0);
-    }
     out_flush(lcore);
     backlog_out(lcore);
     if (lcore->config.formula != NULL)
         vx_formula_flush(lcore->config.formula, lcore->config.index);
     return work;
-}
-
-void vx_shard_lcore_drain(struct vx_shard_lcore *lcore)
-{
-    __atomic_store_n(&lcore->drain, true, __ATOMIC_RELEASE); /* acquired by the next step */
 }
 
 struct vx_shard *vx_shard_lcore_shard(const struct vx_shard_lcore *lcore, uint32_t index)

@@ -52,6 +52,8 @@ struct vx_io_config {
 struct vx_io;
 /* Start-up. Memory from DPDK on config->numa. */
 int vx_io_create(const struct vx_io_config *config, struct vx_io **io, struct vx_error *error);
+/* Control thread: new values for window_cycles, packets_per_s and busy_per_s, taken at the next pass. */
+void vx_io_tune(struct vx_io *io, uint64_t window_cycles, uint64_t packets_per_s, uint32_t busy_per_s);
 /* One pass: rx burst, parse, open, decode to rings. now: TSC. Returns packets taken. */
 uint32_t vx_io_receive(struct vx_io *io, uint64_t now);
 /* One pass: drain replies, coalesce, seal, transmit what is due. Returns replies + packets handled. */
@@ -79,7 +81,18 @@ struct vx_shard_lcore;
 /* Must run on the lcore that will step it: mimalloc heaps belong to their thread. */
 int vx_shard_lcore_create(const struct vx_shard_lcore_config *config, struct vx_shard_lcore **lcore, struct vx_error *error);
 uint32_t vx_shard_lcore_step(struct vx_shard_lcore *lcore, uint64_t now_us);
-void vx_shard_lcore_drain(struct vx_shard_lcore *lcore); /* tells every shard: no new games */
+/* Control thread. Events for its shards, stepped in the next passes: VX_EVENT_DRAIN, PAUSE, RESUME, TUNE, with .shard, or
+ * VX_LCORE_EVERY_SHARD. False when the lcore has not taken the last 63: it stands still. */
+enum { VX_LCORE_EVERY_SHARD = UINT16_MAX };
+bool vx_shard_lcore_tell(struct vx_shard_lcore *lcore, const struct vx_event *event);
+/* Control thread. A copy of one player (key: slot) or match (key: match), made by the lcore between two steps; waits at
+ * most timeout_us. 0; -ENOENT: no such match; -ETIMEDOUT: the lcore stands still. */
+enum vx_lcore_question { VX_ASK_PLAYER, VX_ASK_MATCH };
+union vx_lcore_answer {
+    struct vx_player_view player;
+    struct vx_match_view match;
+};
+int vx_shard_lcore_ask(struct vx_shard_lcore *lcore, uint32_t shard, enum vx_lcore_question question, uint32_t key, union vx_lcore_answer *answer, uint32_t timeout_us);
 struct vx_shard *vx_shard_lcore_shard(const struct vx_shard_lcore *lcore, uint32_t index);
 const struct vx_shard_lcore_counters *vx_shard_lcore_counters(const struct vx_shard_lcore *lcore);
 /* Work still under way: events, jobs and grants that have not come back. */

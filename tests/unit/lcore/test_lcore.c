@@ -1,5 +1,6 @@
 /* lcore: frames into the device's ring, answers out of it: every way of addressing, the coalescing window, and a
  * whole hunt with a real formula worker and a ledger played by hand. */
+#include <pthread.h>
 #include <rte_ring_elem.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,13 +177,73 @@ static void residence_is_measured_by_urgency(void)
 static void a_draining_shard_begins_nothing(void)
 {
     struct stage *stage = stage_make(&(struct stage_options){ 0 });
-    vx_shard_lcore_drain(stage->lanes[0]);
+    struct vx_event drain_all = { .kind = VX_EVENT_DRAIN, .shard = VX_LCORE_EVERY_SHARD };
+    CU_ASSERT_TRUE(vx_shard_lcore_tell(stage->lanes[0], &drain_all));
     CU_ASSERT(stage_put_one(stage, 1, VX_ACTION_PING));
     stage_pass(stage);
     CU_ASSERT(stage_put_one(stage, 1, VX_ACTION_FIND));
     stage_pass(stage);
     (void)stage_collect(stage);
     CU_ASSERT_EQUAL(stage_answers(stage, VX_RESULT_ERROR, VX_CODE_DRAINING), 1);
+    stage_end(stage);
+}
+
+/* ---- operators ---- */
+
+static bool passes_stop;
+static void *passes(void *stage)
+{
+    while (!__atomic_load_n(&passes_stop, __ATOMIC_RELAXED))
+        stage_pass(stage);
+    return NULL;
+}
+
+static void a_view_is_asked_for(void)
+{
+    struct stage *stage = stage_make(&(struct stage_options){ 0 });
+    union vx_lcore_answer given;
+    pthread_t thread;
+    CU_ASSERT(stage_put_one(stage, 1, VX_ACTION_FIND));
+    stage_pass(stage);
+    const uint32_t number = 1; /* player 1 of 2 shards */
+    uint32_t slot = vx_shard_slot_of(vx_shard_lcore_shard(stage->lanes[0], number), 1);
+    CU_ASSERT_NOT_EQUAL_FATAL(slot, VX_VIEW_NONE);
+    CU_ASSERT_EQUAL(vx_shard_lcore_ask(stage->lanes[0], number, VX_ASK_PLAYER, slot, &given, 1000), -ETIMEDOUT); /* nobody steps the lcore */
+    CU_ASSERT_EQUAL(pthread_create(&thread, NULL, passes, stage), 0);
+    CU_ASSERT_EQUAL(vx_shard_lcore_ask(stage->lanes[0], number, VX_ASK_PLAYER, slot, &given, 1000000), 0);
+    CU_ASSERT(given.player.player == 1 && given.player.trail_count == 1 && given.player.trail[0].type == VX_ACTION_FIND);
+    CU_ASSERT_EQUAL(vx_shard_lcore_ask(stage->lanes[0], number, VX_ASK_MATCH, 4711, &given, 1000000), -ENOENT);
+    __atomic_store_n(&passes_stop, true, __ATOMIC_RELAXED);
+    (void)pthread_join(thread, NULL);
+    struct vx_event pause = { .kind = VX_EVENT_PAUSE, .shard = VX_LCORE_EVERY_SHARD };
+    uint32_t told = 0;
+    while (told < 1000 && vx_shard_lcore_tell(stage->lanes[0], &pause))
+        told++;
+    CU_ASSERT_EQUAL(told, 63); /* a ring, and nobody takes from it: no waiting, no growing */
+    stage_end(stage);
+}
+
+static void a_window_is_tuned(void)
+{
+    struct stage *stage = stage_make(&(struct stage_options){ 0 });
+    CU_ASSERT(stage_put_one(stage, 2, VX_ACTION_MOVE));
+    stage_pass(stage);
+    (void)stage_collect(stage);
+    CU_ASSERT_EQUAL(stage->packets, 0); /* waits for its window */
+    vx_io_tune(stage->io, 0, 0, 1000);
+    CU_ASSERT(stage_put_one(stage, 3, VX_ACTION_MOVE));
+    stage_pass(stage); /* the new window is taken here, before the answer is begun */
+    stage_pass(stage);
+    (void)stage_collect(stage);
+    stage->now += STAGE_WINDOW;
+    stage_pass(stage);
+    (void)stage_collect(stage);
+    CU_ASSERT_EQUAL(stage->packets, 2);
+    CU_ASSERT(stage_put_one(stage, 4, VX_ACTION_MOVE));
+    stage_pass(stage);
+    stage_pass(stage);
+    (void)stage_collect(stage);
+    CU_ASSERT_EQUAL(stage->packets, 3); /* at once */
     stage_end(stage);
 }
 
@@ -300,6 +361,8 @@ int main(void)
         { "more windows than places", more_windows_than_places },
         { "residence is measured by urgency", residence_is_measured_by_urgency },
         { "a draining shard begins nothing", a_draining_shard_begins_nothing },
+        { "a view is asked for", a_view_is_asked_for },
+        { "a window is tuned", a_window_is_tuned },
 #ifdef VX_WORKER
         { "a whole hunt", a_whole_hunt },
 #endif
