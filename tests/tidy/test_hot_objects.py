@@ -13,6 +13,7 @@ COLD_FILES = ("netcode/address.c",)  # in rooms that are data plane otherwise: a
 CREATION = {
     "lcore/io.c": {"rte_zmalloc_socket", "rte_free", "vx_error_set"},
     "lcore/shard_lcore.c": {"rte_zmalloc_socket", "vx_arena_allocate", "vx_error_set"},
+    "lcore/shard_lcore_operate.c": {"rte_zmalloc_socket", "rte_delay_us_sleep"},  # the control thread asks here, and waits for its answer
     "rating/rating.c": {"vx_error_set"},  # settings, checked at start
     "shard/shard.c": {"vx_error_set"},
     "shard/tables.c": {"snprintf", "__snprintf_chk"},  # the documentation's tables
