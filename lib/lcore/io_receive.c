@@ -139,12 +139,15 @@ static void mbufs_free(const struct vx_io *io, struct rte_mbuf **mbufs, uint32_t
 
 uint32_t vx_io_receive(struct vx_io *io, uint64_t now)
 {
-    uint32_t count = rte_eth_rx_burst(io->config.port, io->config.queue, io->mbufs, VX_BURST_MAX);
-    if (count == 0)
+    const uint32_t taken = rte_eth_rx_burst(io->config.port, io->config.queue, io->mbufs, VX_BURST_MAX);
+    uint32_t count = taken;
+    if (taken == 0)
         return 0;
     for (uint32_t i = 0; i < count && i < 4; i++)
         rte_prefetch0(rte_pktmbuf_mtod(io->mbufs[i], void *));
-    io->counters.packets_in += count;
+    io->counters.packets_in += taken;
+    if (io->config.rules != NULL)
+        count = vx_rules_filter(io->config.rules, io->mbufs, count, now, io->counters.drops);
     parse_burst(io, count);
     vx_session_open(io->sessions, io->packets, count);
     uint32_t done = 0;
@@ -160,5 +163,5 @@ uint32_t vx_io_receive(struct vx_io *io, uint64_t now)
             io->mbufs[done++] = mbuf;
     }
     mbufs_free(io, io->mbufs, done);
-    return count;
+    return taken;
 }

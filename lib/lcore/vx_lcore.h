@@ -13,6 +13,7 @@
 
 #include "vx_base.h"
 #include "vx_formula.h"
+#include "vx_rules.h"
 #include "vx_session.h"
 #include "vx_shard.h"
 #include "vx_wire.h"
@@ -39,6 +40,7 @@ struct vx_io_config {
     struct vx_frame_filter filter;
     bool answers_control;      /* owned port */
     bool rx_checksums;         /* the port verifies: trust mbuf flags */
+    struct vx_rules_lane *rules; /* who may not send; NULL: the port's driver sees to it */
     uint32_t players, shards;
     uint64_t window_cycles;    /* coalescing window */
     uint64_t cycles_per_s;
