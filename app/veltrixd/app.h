@@ -9,8 +9,10 @@
 #include "vx_formula.h"
 #include "vx_lcore.h"
 #include "vx_ledger.h"
+#include "vx_drivers.h"
+#include "vx_log.h"
 #include "vx_memory.h"
-#include "vx_port.h"
+#include "vx_rules.h"
 
 /* One polling lcore. The thread named in the comment writes, the others read. */
 struct app_lcore {
@@ -18,13 +20,14 @@ struct app_lcore {
     unsigned id;            /* EAL lcore */
     struct app *app;
     struct vx_io *io;       /* NULL: no io role */
+    const struct vx_port *port; /* the one that io polls */
     struct vx_io_config io_config;
     bool has_shards;
     struct vx_shard_lcore_config shard_config;
     struct vx_shard_lcore *shards; /* lcore: created on its own thread */
     int state;              /* lcore: 0 starting, 1 ready, -1 failed; atomic */
     struct vx_error error;  /* lcore, before state -1 */
-    uint64_t passes, passes_busy, cycles, busy_cycles; /* lcore: rw */
+    uint64_t passes, passes_busy, cycles, busy_cycles; /* lcore: rw; passes released, so that app_quiesce() may wait for it */
     struct vx_hist *gaps;   /* lcore: longest time between two polls in each millisecond, in cycles */
 };
 struct app {
@@ -36,10 +39,10 @@ struct app {
     struct app_lcore lcores[VX_IO_LCORES_MAX + VX_SHARD_LCORES_MAX];
     uint32_t lcore_count, io_count, shard_lcore_count;
     int control_cpu;
-    char devices[VX_PORTS_MAX][VX_NAME_BYTES];
-    uint16_t ports[VX_PORTS_MAX];
-    struct vx_port_caps caps[VX_PORTS_MAX];
+    struct vx_port ports[VX_PORTS_MAX];
     uint32_t ports_started;
+    uint64_t ports_watched_cycles;
+    struct vx_rules *rules;
     struct rte_mempool *pool;
     struct vx_arenas *arenas;
     struct rte_ring **actions[VX_IO_LCORES_MAX];               /* [io][shard] */
@@ -56,13 +59,27 @@ struct app {
 /* Claims the control socket; nothing is served before vx_control_poll(). */
 int app_control_start(struct app *app, struct vx_error *error);
 int app_eal_init(struct app *app, const char *program, struct vx_error *error);
+/* What ports need before EAL: names, arguments, nothing left of a dead process. */
+int app_ports_prepare(struct app *app, struct vx_error *error);
+int app_ports_start(struct app *app, struct vx_error *error);
+void app_ports_stop(struct app *app);
+/* Ten times a second: links, resets, alarms, bans that are over. */
+void app_ports_watch(struct app *app);
+json_t *app_ports_json(const struct app *app);
+/* Returns when every polling lcore has ended the pass that it was in. context: struct app. */
+void app_quiesce(void *context);
+/* After the ports: they apply the rules where they can. */
+int app_rules_start(struct app *app, struct vx_error *error);
+/* The filter of an io lcore of the port; *lane is NULL where the port's driver filters. */
+int app_rules_lane(struct app *app, const struct vx_port *port, struct vx_rules_lane **lane, struct vx_error *error);
+void app_rules_watch(struct app *app);
 /* Mempool, arenas, rings, ports, ledger, formulas, io lcores: everything is taken here. */
 int app_setup(struct app *app, struct vx_error *error);
 void app_teardown(struct app *app);
 int app_lcore_main(void *lcore);
 /* Every command of the control socket: each file adds its table here. Ends with NULL. */
 extern const struct vx_control_command *const app_commands[];
-extern const struct vx_control_command app_status_commands[];
+extern const struct vx_control_command app_status_commands[], app_port_commands[], app_rules_commands[];
 /* True when every action is accounted for; prints what is not. */
 bool app_accounts_balance(const struct app *app, bool print);
 

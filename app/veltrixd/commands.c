@@ -4,5 +4,7 @@
 
 const struct vx_control_command *const app_commands[] = {
     app_status_commands,
+    app_port_commands,
+    app_rules_commands,
     NULL,
 };

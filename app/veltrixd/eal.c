@@ -9,7 +9,7 @@
 
 #include "app.h"
 
-enum { EAL_ARGUMENTS_MAX = 32, EAL_BYTES = 1024, HUGE_PAGE_KIB = 2048, NO_HUGE_SLACK_MIB = 24 };
+enum { EAL_ARGUMENTS_MAX = 32, EAL_BYTES = 1024, HUGE_PAGE_KIB = 2048, NO_HUGE_SLACK_MIB = 24, RULES_SOURCE_BYTES = 16, RULES_BAN_BYTES = 112 };
 
 struct eal_arguments {
     int count;
@@ -56,7 +56,8 @@ static unsigned memory_mib(const struct vx_config *config)
         shard += (config->lcores[i].roles & VX_ROLE_SHARD) != 0;
     }
     uint64_t bytes = (uint64_t)config->memory.mbufs * 2560 + io * (vx_session_table_bytes(config->transport.players) + (2u << 20)) +
-                     io * config->shards.count * config->shards.ring_events * sizeof(struct vx_event) + shard * io * (1u << 20) + shard * (2u << 20);
+                     io * config->shards.count * config->shards.ring_events * sizeof(struct vx_event) + shard * io * (1u << 20) + shard * (2u << 20) +
+                     io * config->rules.sources * RULES_SOURCE_BYTES + (uint64_t)config->rules.bans_max * RULES_BAN_BYTES;
     return (unsigned)(bytes >> 20) + NO_HUGE_SLACK_MIB;
 }
 
@@ -104,15 +105,12 @@ int app_eal_init(struct app *app, const char *program, struct vx_error *error)
     add(&arguments, text);
     add(&arguments, "--log-level=4");
     add(&arguments, "--no-telemetry");
+    int rc = app_ports_prepare(app, error);
+    if (rc != 0)
+        return rc;
     for (uint32_t i = 0; i < app->config.port_count; i++) {
-        const struct vx_config_port *config = &app->config.ports[i];
-        int rc = vx_port_eal_argument(config->kind, config->target, i, config->queues, text, app->devices[i], error);
-        if (rc != 0)
-            return rc;
-        add(&arguments, text);
-        pci |= strcmp(config->kind, "pci") == 0;
-        if (strcmp(config->kind, "memif") == 0)
-            (void)unlink(config->target); /* a dead daemon's socket; a living one holds it open and keeps its peer */
+        add(&arguments, app->ports[i].argument);
+        pci |= strcmp(app->config.ports[i].kind, "pci") == 0;
     }
     if (!pci)
         add(&arguments, "--no-pci");

@@ -46,13 +46,15 @@ static void poll_until_stopped(struct app_lcore *lcore)
         uint32_t work = 0;
         now = rte_rdtsc();
         gap_note(&watch, lcore->gaps, now);
-        if (lcore->io != NULL)
+        /* While a port is reset nobody touches it; the shards go on. */
+        bool open = lcore->io != NULL && __atomic_load_n(&lcore->port->closed, __ATOMIC_ACQUIRE) == 0;
+        if (open)
             work += vx_io_receive(lcore->io, now);
         if (lcore->shards != NULL)
             work += vx_shard_lcore_step(lcore->shards, (uint64_t)(((__uint128_t)(now - app->started_cycles) * us_per_cycle_32) >> 32));
-        if (lcore->io != NULL)
+        if (open)
             work += vx_io_send(lcore->io, now);
-        lcore->passes++;
+        __atomic_store_n(&lcore->passes, lcore->passes + 1, __ATOMIC_RELEASE); /* acquired by app_quiesce */
         if (work > 0) {
             lcore->passes_busy++;
             lcore->busy_cycles += rte_rdtsc() - now;

@@ -112,6 +112,7 @@ static void serve(struct app *app)
     while (!stop_asked) {
         vx_control_poll(app->control, CONTROL_POLL_MS);
         vx_formula_supervise(app->formula);
+        app_ports_watch(app);
     }
     drain(app);
 }

@@ -7,7 +7,6 @@
 #include <rte_ring_elem.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app.h"
@@ -54,27 +53,15 @@ static int rings_create(struct app *app, struct vx_error *error)
     return 0;
 }
 
-static int ports_start(struct app *app, struct vx_error *error)
-{
-    for (uint32_t i = 0; i < app->config.port_count; i++) {
-        const struct vx_config_port *config = &app->config.ports[i];
-        int rc = vx_port_start(app->devices[i], config->queues, config->descriptors, app->pool, &app->ports[i], &app->caps[i], error);
-        if (rc != 0)
-            return rc;
-        app->ports_started++;
-        if (strcmp(config->kind, "memif") == 0)
-            (void)chmod(config->target, 0660);
-    }
-    return 0;
-}
-
 static int io_start(struct app *app, struct app_lcore *lcore, uint32_t index, struct vx_error *error)
 {
     const struct vx_config *config = &app->config;
     const struct vx_config_port *port = &config->ports[lcore->config->port];
-    const struct vx_port_caps *caps = &app->caps[lcore->config->port];
+    struct vx_port *device = &app->ports[lcore->config->port];
+    const struct vx_port_caps *caps = &device->caps;
+    lcore->port = device;
     struct vx_io_config io = {
-        .port = app->ports[lcore->config->port], .queue = lcore->config->queue, .index = index, .pool = app->pool,
+        .port = device->id, .queue = lcore->config->queue, .index = index, .pool = app->pool,
         .answers_control = port->owned, .rx_checksums = caps->rx_checksums,
         .players = config->transport.players, .shards = config->shards.count,
         .window_cycles = app->cycles_per_s / 1000000 * config->transport.window_us, .cycles_per_s = app->cycles_per_s,
@@ -87,7 +74,8 @@ static int io_start(struct app *app, struct app_lcore *lcore, uint32_t index, st
     memcpy(io.filter.address4, port->address4, sizeof(io.filter.address4));
     memcpy(io.filter.address6, port->address6, sizeof(io.filter.address6));
     memcpy(io.filter.mac, caps->mac, sizeof(io.filter.mac));
-    return vx_io_create(&io, &lcore->io, error);
+    int rc = app_rules_lane(app, device, &io.rules, error);
+    return rc == 0 ? vx_io_create(&io, &lcore->io, error) : rc;
 }
 
 static void shards_describe(struct app *app, struct app_lcore *lcore, uint32_t index)
@@ -136,7 +124,9 @@ int app_setup(struct app *app, struct vx_error *error)
     if (rc == 0)
         rc = rings_create(app, error);
     if (rc == 0)
-        rc = ports_start(app, error);
+        rc = app_ports_start(app, error);
+    if (rc == 0)
+        rc = app_rules_start(app, error);
     if (rc == 0)
         rc = control_plane_start(app, error);
     uint32_t io = 0, lane = 0;
@@ -159,6 +149,5 @@ void app_teardown(struct app *app)
         vx_ledger_close(app->ledger);
     if (app->formula != NULL)
         vx_formula_stop(app->formula);
-    for (uint32_t i = 0; i < app->ports_started; i++)
-        vx_port_stop(app->ports[i]);
+    app_ports_stop(app);
 }

@@ -140,6 +140,7 @@ static json_t *on_status(void *context, struct vx_control_call *call, struct vx_
     put(object, "cycles_per_s", app->cycles_per_s);
     (void)json_object_set_new(object, "accounts_balance", json_boolean(app_accounts_balance(app, false)));
     (void)json_object_set_new(object, "lcores", lcores_json(app));
+    (void)json_object_set_new(object, "ports", app_ports_json(app));
     (void)json_object_set_new(object, "totals", totals_json(app));
     (void)json_object_set_new(object, "formulas", formula_json(app));
     (void)json_object_set_new(object, "ledger", json_pack("{s:I,s:I,s:I,s:I,s:I}", "grants_committed", (json_int_t)ledger.grants_committed, "grants_repeated",

@@ -37,6 +37,9 @@ const struct setting config_settings[] = {
     NUMBER("ports", "queues", IN_PORT(queues), 1, 255, 1, "queues", "receive and transmit queues, one io lcore each"),
     POWER("ports", "descriptors", IN_PORT(descriptors), 64, 16384, 1024, "packets", "length of each queue"),
 
+    NUMBER("ports", "busy_poll", IN_PORT(busy_poll), 0, 64, 0, "packets", "af_xdp: asked of the kernel by the io lcore itself when there are none; 0: softirqs bring them"),
+    { "ports", "spread", SETTING_CHOICE, IN_PORT(spread), 0, 2, 0, "", "auto on off", "", "io lcores spread flows among themselves; auto: where the card cannot hash UDP" },
+
     { "idle", "policy", SETTING_CHOICE, IN_CONFIG(idle_policy), 0, 2, VX_IDLE_SLEEP, "", "busy pause sleep", "", "what a data-plane lcore does without work" },
     NUMBER("idle", "after_polls", IN_CONFIG(idle_after_polls), 1, 1000000000, 1000, "polls", "empty polls before the policy applies"),
     NUMBER("idle", "sleep_us", IN_CONFIG(idle_sleep_us), 1, 1000, 20, "us", "length of one sleep"),
@@ -66,6 +69,12 @@ const struct setting config_settings[] = {
     NUMBER("shards", "chest_range_cm", IN_CONFIG(shards.chest_range_cm), 1, 1000000, 300, "cm", "how near to open a chest"),
     NUMBER("shards", "strike_range_cm", IN_CONFIG(shards.strike_range_cm), 1, 1000000, 1000, "cm", "how near to strike"),
     NUMBER("shards", "chests", IN_CONFIG(shards.chests), 1, 8, 8, "chests", "chests of a hunt"),
+
+    NUMBER("rules", "bans_max", IN_CONFIG(rules.bans_max), 1, 1 << 16, 1 << 14, "bans", "most at a time"),
+    POWER("rules", "sources", IN_CONFIG(rules.sources), 4, 1 << 24, 1 << 16, "sources", "token buckets of each io lcore, 16 bytes each"),
+    NUMBER("rules", "packets_per_s", IN_CONFIG(rules.packets_per_s), 0, 1000000000, 0, "packets/s", "limit of each source: an IPv4 address, an IPv6 /64; 0: none"),
+    NUMBER("rules", "burst", IN_CONFIG(rules.burst), 1, 1000000, 100, "packets", "what a source may send at once after a pause"),
+    STRING("rules", "file", IN_CONFIG(rules.file), 0, VX_PATH_BYTES - 16, "", "keeps the bans over a restart; empty: nothing does"),
 
     STRING("formulas", "folder", IN_CONFIG(formulas.folder), 1, VX_PATH_BYTES - 1, "/usr/share/veltrix/formulas", "where the Lua formulas are"),
     NUMBER("formulas", "idle_us", IN_CONFIG(formulas.idle_us), 0, 1000, 20, "us", "sleep of a worker without jobs; 0: none"),

@@ -24,6 +24,8 @@ struct vx_config_port {
     uint8_t address6[4][16];
     uint16_t queues;
     uint16_t descriptors;
+    uint16_t busy_poll;  /* af_xdp: 0, or packets that the io lcore asks the kernel for when there are none */
+    uint8_t spread;      /* enum vx_spread_mode */
 };
 struct vx_config {
     struct vx_config_lcore lcores[VX_CPUS_MAX];
@@ -39,6 +41,7 @@ struct vx_config {
         uint32_t proposal_ms, search_ms, hunt_ms, idle_ms, repeat_ms, repeats_max, job_ms;
         uint32_t speed_cm_s, chest_range_cm, strike_range_cm, chests;
     } shards;
+    struct { uint32_t bans_max, sources, burst; uint64_t packets_per_s; char file[VX_PATH_BYTES]; } rules;
     struct { char folder[VX_PATH_BYTES]; uint32_t idle_us; } formulas;
     struct { char path[VX_PATH_BYTES]; } ledger;
     struct { char socket[VX_PATH_BYTES]; uint32_t mode; char group[VX_NAME_BYTES]; char admins[512]; /* names between spaces */ char history[VX_PATH_BYTES]; } control;

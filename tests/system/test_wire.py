@@ -59,7 +59,8 @@ def start(folder):
 def drops(folder):
     answer = subprocess.run([APP / "veltrixctl" / "veltrixctl", "--socket", folder / "control.sock", "--json", "status"], capture_output=True, text=True, check=True)
     reply = json.loads(answer.stdout)
-    return next(lcore["io"]["packets"] for lcore in reply.get("result", reply)["lcores"] if "io" in lcore)
+    status = reply.get("result", reply)
+    return next(lcore["io"]["packets"] for lcore in status["lcores"] if "io" in lcore) | status["ports"][0]["counters"]
 
 
 def exchange(link, frame, wait_s=1.0):
@@ -113,20 +114,21 @@ GOOD = [
     ("neighbour solicitation", out() / IPv6(src=CLIENT_6, dst=SERVER_6, hlim=255) / ICMPv6ND_NS(tgt=SERVER_6) / ICMPv6NDOptSrcLLAddr(lladdr=CLIENT_MAC),
      back() / IPv6(src=SERVER_6, dst=CLIENT_6, hlim=255) / ICMPv6ND_NA(R=0, S=1, O=1, tgt=SERVER_6) / ICMPv6NDOptDstLLAddr(lladdr=SERVER_MAC)),
 ]
+# Reasons with the prefix xdp_ are counted by the XDP program, the others by the io lcore.
 BAD = [
     ("bad_magic", out() / IP_OUT / UDP_OUT / actions(7, 9, PING, magic=0x76)),
     ("bad_count", out() / IP_OUT / UDP_OUT / actions(7, 9, PING, count=2)),
     ("bad_player", out() / IP_OUT / UDP_OUT / actions(PLAYERS, 9, PING)),
     ("bad_action", out() / IP_OUT / UDP_OUT / actions(7, 9, 99)),
     ("short_header", out() / IP_OUT / UDP_OUT / Raw(b"\x56\x01\x01")),
-    ("wrong_port", out() / IP_OUT / UDP(sport=5555, dport=PORT + 1) / actions(7, 9, PING)),
+    ("xdp_to_kernel", out() / IP_OUT / UDP(sport=5555, dport=PORT + 1) / actions(7, 9, PING)),
     ("bad_udp_checksum", out() / IP_OUT / UDP(sport=5555, dport=PORT, chksum=0x1234) / actions(7, 9, PING)),
     ("bad_ip_checksum", out() / IP(src=CLIENT, dst=SERVER, chksum=0x1234) / UDP_OUT / actions(7, 9, PING)),
-    ("bad_udp_length", out() / IP_OUT / UDP(sport=5555, dport=PORT, len=500) / actions(7, 9, PING)),
-    ("fragment", out() / IP(src=CLIENT, dst=SERVER, flags="MF") / UDP_OUT / actions(7, 9, PING)),
-    ("not_our_address", out() / IP(src=CLIENT, dst="10.99.0.77") / UDP_OUT / actions(7, 9, PING)),
-    ("other_protocol", out() / IP(src=CLIENT, dst=SERVER, proto=6) / Raw(bytes(40))),
-    ("other_ethertype", Ether(src=CLIENT_MAC, dst=SERVER_MAC, type=0x88cc) / Raw(bytes(46))),
+    ("xdp_bad_udp_length", out() / IP_OUT / UDP(sport=5555, dport=PORT, len=500) / actions(7, 9, PING)),
+    ("xdp_fragment", out() / IP(src=CLIENT, dst=SERVER, flags="MF") / UDP_OUT / actions(7, 9, PING)),
+    ("xdp_to_kernel", out() / IP(src=CLIENT, dst="10.99.0.77") / UDP_OUT / actions(7, 9, PING)),
+    ("xdp_to_kernel", out() / IP(src=CLIENT, dst=SERVER, proto=6) / Raw(bytes(40))),
+    ("xdp_to_kernel", Ether(src=CLIENT_MAC, dst=SERVER_MAC, type=0x88cc) / Raw(bytes(46))),
 ]
 
 
