@@ -7,7 +7,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HOT_ROOMS = ("wire", "session", "lcore", "shard", "match", "rating", "netcode", "admission")
-HOT_FILES = ("formula/lane.c",)  # in rooms that are control plane otherwise
+HOT_FILES = ("formula/lane.c", "rules/rules_filter.c")  # in rooms that are control plane otherwise
 COLD_FILES = ("netcode/address.c",)  # in rooms that are data plane otherwise: addresses as text
 # Files in which something is created, at start, and what they may call for it.
 CREATION = {
@@ -43,9 +43,8 @@ def objects_of(build, room):
 
 def findings(build):
     hot = {source: path for room in HOT_ROOMS for source, path in objects_of(build, room) if source not in COLD_FILES}
-    for source, path in objects_of(build, "formula"):
-        if source in HOT_FILES:
-            hot[source] = path
+    for room in {source.split("/")[0] for source in HOT_FILES}:
+        hot |= {source: path for source, path in objects_of(build, room) if source in HOT_FILES}
     for source, path in hot.items():
         for symbol in sorted(undefined(path) - CREATION.get(source, set())):
             if FORBIDDEN.fullmatch(symbol):
