@@ -80,6 +80,8 @@ int app_lcore_main(void *lcore);
 /* Every command of the control socket: each file adds its table here. Ends with NULL. */
 extern const struct vx_control_command *const app_commands[];
 extern const struct vx_control_command app_status_commands[], app_port_commands[], app_rules_commands[];
+/* Prints the documentation's table of that name; false when there is none. */
+bool app_print_table(const char *name);
 /* True when every action is accounted for; prints what is not. */
 bool app_accounts_balance(const struct app *app, bool print);
 

@@ -30,7 +30,8 @@ static int usage(FILE *to)
 {
     (void)fprintf(to, "usage: veltrixd --config FILE [--no-huge]   run the appliance\n"
                       "       veltrixd --check FILE                 check a configuration and do nothing else\n"
-                      "       veltrixd --commands                   print the control socket's commands as JSON\n");
+                      "       veltrixd --commands                   print the control socket's commands as JSON\n"
+                      "       veltrixd --print settings|drops|states  print a table of the documentation\n");
     return to == stdout ? 0 : 2;
 }
 
@@ -145,7 +146,8 @@ int main(int argc, char **argv)
 {
     static const struct option options[] = {
         { "config", required_argument, NULL, 'c' }, { "check", required_argument, NULL, 'k' }, { "no-huge", no_argument, NULL, 'n' },
-        { "help", no_argument, NULL, 'h' },         { "commands", no_argument, NULL, 'l' },   { NULL, 0, NULL, 0 },
+        { "help", no_argument, NULL, 'h' },         { "commands", no_argument, NULL, 'l' },   { "print", required_argument, NULL, 'p' },
+        { NULL, 0, NULL, 0 },
     };
     static struct app app;
     struct vx_error error;
@@ -164,6 +166,8 @@ int main(int argc, char **argv)
             return usage(stdout);
         case 'l':
             return print_commands();
+        case 'p':
+            return app_print_table(optarg) ? 0 : usage(stderr);
         default:
             return usage(stderr);
         }

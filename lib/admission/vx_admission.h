@@ -96,6 +96,7 @@ void vx_admission_check(const struct vx_admission *admission);
  * per second and source network (/24, /56). Networks share buckets by a secret hash: memory is fixed whoever asks. */
 struct vx_handshake_budget;
 enum vx_budget { VX_BUDGET_TAKEN, VX_BUDGET_RATE, VX_BUDGET_NETWORK };
+/* What vx_handshake_budget_create() needs. */
 size_t vx_handshake_budget_bytes(void);
 /* 0 for a limit: none. memory: zeroed, cache-aligned, borrowed. */
 struct vx_handshake_budget *vx_handshake_budget_create(void *memory, uint32_t per_s, uint32_t network_per_s, uint64_t seed);

@@ -47,8 +47,10 @@ int vx_error_set(struct vx_error *error, int code, const char *format, ...) __at
 #else
 #define VX_ASSERT_SLOW(condition) ((void)0)
 #endif
+/* What VX_ASSERT calls: says on stderr what did not hold and where, and aborts. Any thread. */
 _Noreturn void vx_assert_failed(const char *condition, const char *file, int line);
 
+/* The counter's name and the reason's sentence; "?" beyond the list. Static text. */
 const char *vx_drop_name(enum vx_drop reason);
 const char *vx_drop_sentence(enum vx_drop reason);
 
@@ -65,6 +67,7 @@ static inline uint64_t vx_mix64(uint64_t x)
 struct vx_rng {
     uint64_t state;
 };
+/* The next 64 random bits. */
 static inline uint64_t vx_rng_next(struct vx_rng *rng)
 {
     uint64_t value = vx_mix64(rng->state);
@@ -87,6 +90,7 @@ struct vx_hist {
     uint64_t max;
     uint64_t slots[VX_HIST_SLOTS];
 };
+/* Where a value is counted: below VX_HIST_SLOTS; what is too large lies in the last. */
 static inline uint32_t vx_hist_slot(uint64_t value)
 {
     if (value < (1u << VX_HIST_STEP_BITS))
@@ -95,6 +99,7 @@ static inline uint32_t vx_hist_slot(uint64_t value)
     uint32_t slot = ((shift + 1) << VX_HIST_STEP_BITS) + (uint32_t)((value >> shift) & ((1u << VX_HIST_STEP_BITS) - 1));
     return slot < VX_HIST_SLOTS ? slot : VX_HIST_SLOTS - 1;
 }
+/* Counts one value. */
 static inline void vx_hist_add(struct vx_hist *hist, uint64_t value)
 {
     hist->count++;
@@ -104,6 +109,7 @@ static inline void vx_hist_add(struct vx_hist *hist, uint64_t value)
 }
 /* The value below which `quantile` (0 to 1) of the entries lie; 0 when empty. */
 uint64_t vx_hist_quantile(const struct vx_hist *hist, double quantile);
+/* Adds what `from` has counted; `from` may be growing meanwhile. */
 void vx_hist_merge(struct vx_hist *into, const struct vx_hist *from);
 
 /* Timers, numbered 0 to count - 1, in a hashed wheel: setting and clearing touch two or three of them, nothing ever
@@ -122,6 +128,7 @@ struct vx_wheel {
 size_t vx_wheel_bytes(uint32_t count, uint32_t slots);
 /* memory: vx_wheel_bytes() bytes, 4-byte aligned, borrowed. */
 void vx_wheel_create(struct vx_wheel *wheel, void *memory, uint32_t count, uint32_t slots, uint32_t tick_bits, uint32_t now_ms);
+/* Sets a timer (again), and clears one; both may be done whatever its state. A time that has passed is due at once. */
 void vx_wheel_set(struct vx_wheel *wheel, uint32_t index, uint32_t due_ms);
 void vx_wheel_sooner(struct vx_wheel *wheel, uint32_t index, uint32_t due_ms); /* only when it is not set to be earlier */
 void vx_wheel_clear(struct vx_wheel *wheel, uint32_t index);

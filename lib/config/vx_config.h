@@ -50,5 +50,7 @@ struct vx_config {
 /* Loads and checks. Every error names file, key (dotted), value and what was expected, with the line
  * where Lua knows it. 0, -ENOENT or -EINVAL. */
 int vx_config_load(const char *path, struct vx_config *config, struct vx_error *error);
+/* Prints every key, what it may be, its default and its sentence as a Markdown table into buffer; returns its length. */
+size_t vx_config_markdown(char *buffer, size_t bytes);
 
 #endif

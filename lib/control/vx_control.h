@@ -38,6 +38,7 @@ enum vx_control_code {
 #undef VX_CONTROL_CODE_ENUM
         VX_CONTROL_CODE_COUNT
 };
+/* The code's text as clients see it. Static text. */
 const char *vx_control_code_name(enum vx_control_code code);
 /* veltrixctl's exit status for a code's name; 1 for a name that this build does not know. */
 int vx_control_code_exit(const char *name);

@@ -25,6 +25,7 @@ struct vx_log_field {
     const char *name; /* upper case, as journald wants it; NULL ends the list */
     const char *value;
 };
+/* The level's text, as in the configuration. Static text. */
 const char *vx_log_level_name(enum vx_log_level level);
 /* Lines below this level are passed over. INFO until told otherwise. */
 void vx_log_level_set(enum vx_log_level level);

@@ -73,6 +73,7 @@ enum vx_netcode_fault {
 #undef VX_NETCODE_FAULT_ENUM
         VX_NETCODE_FAULT_COUNT
 };
+/* The fault as a fact, for people. Static text. */
 const char *vx_netcode_fault_sentence(enum vx_netcode_fault fault);
 
 /* ---- seals: ChaCha20-Poly1305 of RFC 8439, a burst of messages under as many keys ---- */
@@ -127,6 +128,7 @@ struct vx_netcode_address {
 /* "a.b.c.d:port" or "[v6]:port". Returns 0, or -EINVAL with a sentence. */
 int vx_netcode_address_read(const char *text, struct vx_netcode_address *address, struct vx_error *error);
 enum { VX_NETCODE_ADDRESS_TEXT_BYTES = 64 };
+/* The text that vx_netcode_address_read() reads; and whether two addresses are the same, port included. */
 void vx_netcode_address_write(const struct vx_netcode_address *address, char text[VX_NETCODE_ADDRESS_TEXT_BYTES]);
 bool vx_netcode_address_same(const struct vx_netcode_address *left, const struct vx_netcode_address *right);
 
@@ -159,6 +161,7 @@ struct vx_netcode_keys {
     uint8_t keys[VX_NETCODE_KEYS_MAX][VX_NETCODE_KEY_BYTES];
 };
 
+/* The bytes before they are sealed, and back. Reading refuses server addresses that the standard does not allow; *private is not to be used then. */
 void vx_netcode_private_write(const struct vx_netcode_private *private, uint8_t out[VX_NETCODE_PRIVATE_BYTES]);
 enum vx_netcode_fault vx_netcode_private_read(const uint8_t in[VX_NETCODE_PRIVATE_BYTES], struct vx_netcode_private *private);
 /* Seals in place: the last 16 bytes of data become the tag. nonce: random, never used before under this key. */
@@ -168,6 +171,7 @@ void vx_netcode_private_seal(uint8_t data[VX_NETCODE_PRIVATE_BYTES], uint64_t pr
 int vx_netcode_private_open(const uint8_t in[VX_NETCODE_PRIVATE_BYTES], uint64_t protocol_id, uint64_t expire_s,
                             const uint8_t nonce[VX_NETCODE_TOKEN_NONCE_BYTES], const struct vx_netcode_keys *keys, uint8_t out[VX_NETCODE_PRIVATE_BYTES]);
 
+/* The token's bytes, and back. Reading refuses other lengths and fields that contradict; *token is not to be used then. */
 void vx_netcode_token_write(const struct vx_netcode_token *token, uint8_t out[VX_NETCODE_TOKEN_BYTES]);
 enum vx_netcode_fault vx_netcode_token_read(const uint8_t *in, size_t bytes, struct vx_netcode_token *token);
 /* A whole connect token: `private` is sealed under `key`, its servers, keys and time-out are repeated in the clear. The
@@ -246,6 +250,7 @@ uint32_t vx_netcode_header_write(uint8_t *out, uint8_t type, uint64_t sequence);
 struct vx_netcode_aads {
     uint8_t rows[9 << 4][32]; /* VX_NETCODE_AAD_BYTES of each; prefixes are below 0x90 */
 };
+/* Fills every row for the protocol id. Start-up. */
 void vx_netcode_aads_make(struct vx_netcode_aads *aads, uint64_t protocol_id);
 
 /* Describes how to seal or open a packet: `data` is its sealed part, `bytes` without the tag. */
@@ -329,6 +334,7 @@ struct vx_user {
         uint16_t ms;
     } latencies[VX_USER_LATENCIES_MAX];
 };
+/* The bytes that vx_user_read() reads, and checks. More latencies than there is room for are the caller's mistake and asserted. */
 void vx_user_write(const struct vx_user *user, uint8_t out[VX_NETCODE_USER_BYTES]);
 /* Reads what is well formed and in range; otherwise says what is wrong, and *user is not to be used. */
 enum vx_netcode_fault vx_user_read(const uint8_t in[VX_NETCODE_USER_BYTES], struct vx_user *user);

@@ -56,6 +56,7 @@ enum vx_action {
         VX_ACTION_COUNT
 };
 enum { VX_SHED_CLASSES = 3 };
+/* The action's name, "?" when unknown; and its shed class, below VX_SHED_CLASSES. */
 const char *vx_action_name(uint8_t type);
 uint8_t vx_action_shed_class(uint8_t type);
 
@@ -136,11 +137,12 @@ enum vx_code {
 #undef VX_CODE_ENUM
         VX_CODE_COUNT
 };
+/* The code's name, "?" when unknown. Static text. */
 const char *vx_code_name(uint8_t code);
 
+enum { VX_FIELD_CM = 3000 };
 /* Where chest `index` of a hunt lies: documented, so that client and server agree without bytes.
  * Each coordinate is uniform in +-VX_FIELD_CM; z is 0. */
-enum { VX_FIELD_CM = 3000 };
 static inline void vx_chest_position(uint32_t hunt_seed, uint32_t index, int32_t position_cm[3])
 {
     uint64_t r = vx_mix64(((uint64_t)hunt_seed << 16) | index);

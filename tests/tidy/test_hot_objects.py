@@ -5,19 +5,9 @@ import re
 import subprocess
 import sys
 
+from data_plane import COLD_FILES, CREATION, HOT_FILES, is_hot
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-HOT_ROOMS = ("wire", "session", "lcore", "shard", "match", "rating", "netcode", "admission")
-HOT_FILES = ("formula/lane.c", "rules/rules_filter.c")  # in rooms that are control plane otherwise
-COLD_FILES = ("netcode/address.c",)  # in rooms that are data plane otherwise: addresses as text
-# Files in which something is created, at start, and what they may call for it.
-CREATION = {
-    "lcore/io.c": {"rte_zmalloc_socket", "rte_free", "vx_error_set"},
-    "lcore/shard_lcore.c": {"rte_zmalloc_socket", "vx_arena_allocate", "vx_error_set"},
-    "lcore/shard_lcore_operate.c": {"rte_zmalloc_socket", "rte_delay_us_sleep"},  # the control thread asks here, and waits for its answer
-    "rating/rating.c": {"vx_error_set"},  # settings, checked at start
-    "shard/shard.c": {"vx_error_set"},
-    "shard/tables.c": {"snprintf", "__snprintf_chk"},  # the documentation's tables
-}
 FORBIDDEN = re.compile(r"""
     .*alloc.* | (rte_|mi_)?free | mi_.* | brk | sbrk | mmap(64)? | munmap | mremap | madvise | rte_memzone_.*       # memory
   | .*printf.* | f?puts | f?putc | putchar | fwrite | fopen(64)? | fflush | perror | syslog | rte_v?log | vx_error_set # text
@@ -42,16 +32,15 @@ def objects_of(build, room):
 
 
 def findings(build):
-    hot = {source: path for room in HOT_ROOMS for source, path in objects_of(build, room) if source not in COLD_FILES}
-    for room in {source.split("/")[0] for source in HOT_FILES}:
-        hot |= {source: path for source, path in objects_of(build, room) if source in HOT_FILES}
+    rooms = sorted(path.name for path in (ROOT / "lib").iterdir())
+    hot = {source: path for room in rooms for source, path in objects_of(build, room) if is_hot(source)}
     for source, path in hot.items():
         for symbol in sorted(undefined(path) - CREATION.get(source, set())):
             if FORBIDDEN.fullmatch(symbol):
-                yield f"lib/{source} calls {symbol}: not on the data plane; what only creates belongs into a file that CREATION names"
-    for source in [*CREATION, *HOT_FILES]:
-        if source not in hot:
-            yield f"lib/{source} is named here and does not exist"
+                yield f"lib/{source} calls {symbol}: not on the data plane; what only creates belongs into a file that data_plane.py names"
+    for source in [*CREATION, *HOT_FILES, *COLD_FILES]:
+        if not (ROOT / "lib" / source).exists():
+            yield f"lib/{source} is named in data_plane.py and does not exist"
     # The check itself: what it would say of a file of the control plane.
     caught = {symbol for symbol in undefined(dict(objects_of(build, "formula"))["formula/supervisor.c"]) if FORBIDDEN.fullmatch(symbol)}
     if not {"mmap64", "munmap", "snprintf", "nanosleep"} <= caught:
