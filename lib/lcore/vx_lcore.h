@@ -82,19 +82,22 @@ struct vx_shard_lcore_counters {
 struct vx_shard_lcore;
 /* Must run on the lcore that will step it: mimalloc heaps belong to their thread. */
 int vx_shard_lcore_create(const struct vx_shard_lcore_config *config, struct vx_shard_lcore **lcore, struct vx_error *error);
+/* One pass: answers of formulas and ledger, then every shard's actions and due timers; what they say goes into the rings.
+ * now_us never goes back. Returns events taken. */
 uint32_t vx_shard_lcore_step(struct vx_shard_lcore *lcore, uint64_t now_us);
+enum { VX_LCORE_EVERY_SHARD = UINT16_MAX };
 /* Control thread. Events for its shards, stepped in the next passes: VX_EVENT_DRAIN, PAUSE, RESUME, TUNE, with .shard, or
  * VX_LCORE_EVERY_SHARD. False when the lcore has not taken the last 63: it stands still. */
-enum { VX_LCORE_EVERY_SHARD = UINT16_MAX };
 bool vx_shard_lcore_tell(struct vx_shard_lcore *lcore, const struct vx_event *event);
-/* Control thread. A copy of one player (key: slot) or match (key: match), made by the lcore between two steps; waits at
- * most timeout_us. 0; -ENOENT: no such match; -ETIMEDOUT: the lcore stands still. */
 enum vx_lcore_question { VX_ASK_PLAYER, VX_ASK_MATCH };
 union vx_lcore_answer {
     struct vx_player_view player;
     struct vx_match_view match;
 };
+/* Control thread. A copy of one player (key: slot) or match (key: match), made by the lcore between two steps; waits at
+ * most timeout_us. 0; -ENOENT: no such match; -ETIMEDOUT: the lcore stands still. */
 int vx_shard_lcore_ask(struct vx_shard_lcore *lcore, uint32_t shard, enum vx_lcore_question question, uint32_t key, union vx_lcore_answer *answer, uint32_t timeout_us);
+/* Its shards in order, NULL from shard_count on; and what it has counted. Any thread reads relaxed. */
 struct vx_shard *vx_shard_lcore_shard(const struct vx_shard_lcore *lcore, uint32_t index);
 const struct vx_shard_lcore_counters *vx_shard_lcore_counters(const struct vx_shard_lcore *lcore);
 /* Work still under way: events, jobs and grants that have not come back. */

@@ -206,6 +206,7 @@ enum vx_wait_reason {
 #undef VX_WAIT_REASON_ENUM
         VX_WAIT_REASON_COUNT
 };
+/* The sentence of the list above. Static text. */
 const char *vx_wait_reason(enum vx_wait_reason reason);
 
 enum { VX_TRAIL_MAX = 8, VX_VIEW_NONE = UINT32_MAX };
@@ -243,8 +244,10 @@ struct vx_match_view {
     uint8_t chests[2], health[2], streak[2];
     uint8_t claimed;         /* bit per chest */
 };
+/* As in the state tables of docs/architecture.md. Static text. */
 const char *vx_player_state_name(uint8_t state);
 const char *vx_match_state_name(uint8_t state);
+/* The shard's thread, between two steps: a copy for people. slot: below players_max. */
 void vx_shard_view_player(const struct vx_shard *shard, uint32_t slot, struct vx_player_view *view);
 /* False when there is no such match now. */
 bool vx_shard_view_match(const struct vx_shard *shard, uint32_t match, struct vx_match_view *view);
