@@ -29,6 +29,7 @@ VX_SHARED uint64_t vx_rate_next(uint64_t full_at, uint64_t now, uint64_t interva
     return full_at - now > burst ? 0 : full_at + interval;
 }
 
+/* The two bytes in the other order: the wire's for the host's. */
 VX_SHARED uint16_t vx_swapped16(uint16_t value)
 {
     return (uint16_t)(value >> 8 | value << 8); /* what the compiler makes one instruction of */
