@@ -110,14 +110,27 @@ static uint64_t counter_sum(const struct xdp_state *state, uint32_t key)
     return sum;
 }
 
+static const char *counter_name(uint32_t key)
+{
+    switch (key) {
+    case VX_DROP_NONE: return "to_socket";
+    case XDP_COUNT_KERNEL: return "to_kernel";
+    case XDP_COUNT_NO_SOCKET: return "no_socket";
+    default: return vx_drop_name((enum vx_drop)key);
+    }
+}
+
 uint32_t xdp_counters(const struct xdp_state *state, struct vx_port_counter *counters, uint32_t max)
 {
+    static const uint8_t given[XDP_GIVEN] = { /* what the program ever counts */
+        VX_DROP_NONE, XDP_COUNT_KERNEL, XDP_COUNT_NO_SOCKET, VX_DROP_BANNED, VX_DROP_OVER_RATE, VX_DROP_SHORT_IP, VX_DROP_BAD_IP_HEADER, VX_DROP_FRAGMENT,
+        VX_DROP_SHORT_UDP, VX_DROP_BAD_UDP_LENGTH, VX_DROP_BAD_UDP_CHECKSUM, VX_DROP_BAD_SOURCE,
+    };
     uint32_t count = 0;
-    for (; count < XDP_COUNTERS && count < max; count++) {
-        const char *name = count == VX_DROP_NONE ? "to_socket" : count == XDP_COUNT_KERNEL ? "to_kernel" : count == XDP_COUNT_NO_SOCKET ? "no_socket" : vx_drop_name((enum vx_drop)count);
-        (void)snprintf(counters[count].name, sizeof(counters[count].name), "xdp_%s", name);
-        counters[count].value = counter_sum(state, count);
-        counters[count].alarm = count == XDP_COUNT_NO_SOCKET;
+    for (; count < XDP_GIVEN && count < max; count++) {
+        (void)snprintf(counters[count].name, sizeof(counters[count].name), "xdp_%s", counter_name(given[count]));
+        counters[count].value = counter_sum(state, given[count]);
+        counters[count].alarm = given[count] == XDP_COUNT_NO_SOCKET;
     }
     return count;
 }

@@ -34,6 +34,7 @@ enum {
     XDP_COUNT_KERNEL = VX_DROP_COUNT, /* not ours: passed on */
     XDP_COUNT_NO_SOCKET,              /* ours, but no io lcore polls the queue that it came on */
     XDP_COUNTERS,
+    XDP_GIVEN = 12, /* of these, those that the program gives */
 };
 
 #endif

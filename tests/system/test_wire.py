@@ -1,12 +1,7 @@
 """Hand-made frames over a veth pair and AF_XDP into a running veltrixd: every byte of every answer, and for
 every bad frame silence and its own counter. Runs in a network namespace of its own (unshare -n)."""
-import json
-import os
-import pathlib
 import select
-import signal
 import struct
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,53 +9,18 @@ import time
 from scapy.all import ARP, ICMP, IP, UDP, Dot1Q, Ether, ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6ND_NA, ICMPv6ND_NS, \
     ICMPv6NDOptDstLLAddr, ICMPv6NDOptSrcLLAddr, IPv6, Raw, conf
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-APP = pathlib.Path(os.environ.get("VELTRIX_BUILD", ROOT / "build")) / "app"
+import appliance
+
 NIC, PEER = "vxwire0", "vxwire1"
 SERVER_MAC, CLIENT_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
 SERVER, CLIENT, SERVER_6, CLIENT_6 = "10.99.0.1", "10.99.0.2", "fd00::1", "fd00::2"
-PORT, PLAYERS = 40000, 100
-SKIPPED = 77
+PORT, PLAYERS = appliance.UDP_PORT, 100
 MOVE, PING = 5, 10
 OK, PONG, REPEATED = 1, 2, 4
 
 
-def run(command):
-    subprocess.run(command.split(), check=True, stdout=subprocess.DEVNULL)
-
-
-def veth_up():
-    if subprocess.run(f"ip link add {NIC} type veth peer name {PEER}".split(), check=False).returncode != 0:
-        print("no veth pair here: needs CAP_NET_ADMIN and the veth module (modprobe veth)")
-        sys.exit(SKIPPED)
-    for name, mac in ((NIC, SERVER_MAC), (PEER, CLIENT_MAC)):
-        run(f"sysctl -qw net.ipv6.conf.{name}.disable_ipv6=1")
-        run(f"ip link set {name} address {mac} up")
-        run(f"ethtool -K {name} tx off rxvlan off txvlan off")
-
-
-def start(folder):
-    (folder / "veltrix.lua").write_text(f"""return {{
-    lcores = {{ {{ cpu = 0, roles = {{ "io", "shard" }}, port = 1, queue = 0 }}, {{ cpu = {os.cpu_count() - 1}, roles = {{ "control" }} }} }},
-    ports = {{ {{ kind = "af_xdp", target = "{NIC}", owned = true, addresses = {{ "{SERVER}", "{SERVER_6}" }}, queues = 1, descriptors = 1024 }} }},
-    memory = {{ huge = false, mbufs = 16384 }},
-    transport = {{ udp_port = {PORT}, players = {PLAYERS} }},
-    shards = {{ count = 2 }},
-    formulas = {{ folder = "{ROOT}/lua/formulas" }},
-    ledger = {{ path = "{folder}/ledger.db" }},
-    control = {{ socket = "{folder}/control.sock" }},
-}}
-""")
-    server = subprocess.Popen([APP / "veltrixd" / "veltrixd", "--config", folder / "veltrix.lua", "--no-huge"], stdout=subprocess.PIPE, text=True)
-    assert "ready" in server.stdout.readline(), "veltrixd did not start"
-    return server
-
-
-def drops(folder):
-    answer = subprocess.run([APP / "veltrixctl" / "veltrixctl", "--socket", folder / "control.sock", "--json", "status"], capture_output=True, text=True, check=True)
-    reply = json.loads(answer.stdout)
-    status = reply.get("result", reply)
-    return next(lcore["io"]["packets"] for lcore in status["lcores"] if "io" in lcore) | status["ports"][0]["counters"]
+def drops(server):
+    return server.io()["io"]["packets"] | server.counters()
 
 
 def exchange(link, frame, wait_s=1.0):
@@ -143,11 +103,11 @@ def check_good(link):
     return wrong
 
 
-def check_bad(link, folder):
+def check_bad(link, server):
     wrong = 0
     for reason, frame in BAD:
-        before = drops(folder)[reason]
-        answer, counted = exchange(link, frame, 0.1), drops(folder)[reason] - before
+        before = drops(server)[reason]
+        answer, counted = exchange(link, frame, 0.1), drops(server)[reason] - before
         if answer is not None or counted != 1:
             wrong += 1
             print(f"{reason}: expected silence and 1 counted, got {answer.hex() if answer else 'silence'} and {counted}")
@@ -155,17 +115,16 @@ def check_bad(link, folder):
 
 
 def main():
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="veltrix-wire-"))
-    veth_up()
-    server = start(folder)
-    try:
-        link = conf.L2socket(iface=PEER)
-        wrong = check_good(link) + check_bad(link, folder)
-    finally:
-        server.send_signal(signal.SIGTERM)
-        code = server.wait(timeout=30)
-    print(f"{len(GOOD) + len(BAD) - wrong} of {len(GOOD) + len(BAD)} frames as expected, veltrixd ended with {code}")
-    return 0 if wrong == 0 and code == 0 else 1
+    appliance.veth(NIC, PEER, **{NIC: SERVER_MAC, PEER: CLIENT_MAC})
+    for name in (NIC, PEER):
+        appliance.run(f"ethtool -K {name} tx off rxvlan off txvlan off")
+    with tempfile.TemporaryDirectory(prefix="veltrix-wire-") as folder:
+        port = f'kind = "af_xdp", target = "{NIC}", owned = true, addresses = {{ "{SERVER}", "{SERVER_6}" }}, queues = 1, descriptors = 1024'
+        with appliance.Appliance(folder, port, players=PLAYERS) as server:
+            link = conf.L2socket(iface=PEER)
+            wrong = check_good(link) + check_bad(link, server)
+    print(f"{len(GOOD) + len(BAD) - wrong} of {len(GOOD) + len(BAD)} frames as expected")
+    return 0 if wrong == 0 else 1
 
 
 if __name__ == "__main__":

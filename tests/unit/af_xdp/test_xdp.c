@@ -41,14 +41,14 @@ static uint32_t run_on(const struct build *frame, unsigned interface, uint32_t q
 /* One frame, its verdict, and exactly one count, under the name. */
 static void expect(const struct build *frame, uint32_t verdict, const char *name)
 {
-    struct vx_port_counter before[XDP_COUNTERS], after[XDP_COUNTERS];
-    (void)xdp_counters(&state, before, XDP_COUNTERS);
+    struct vx_port_counter before[XDP_GIVEN], after[XDP_GIVEN];
+    (void)xdp_counters(&state, before, XDP_GIVEN);
     uint32_t got = run_on(frame, 0, 0);
-    (void)xdp_counters(&state, after, XDP_COUNTERS);
+    (void)xdp_counters(&state, after, XDP_GIVEN);
     if (got != verdict)
         (void)fprintf(stderr, "verdict %u, expected %u (%s)\n", got, verdict, name);
     CU_ASSERT_EQUAL(got, verdict);
-    for (uint32_t i = 0; i < XDP_COUNTERS; i++) {
+    for (uint32_t i = 0; i < XDP_GIVEN; i++) {
         uint64_t step = strcmp(after[i].name, name) == 0 ? 1 : 0;
         if (after[i].value - before[i].value != step)
             (void)fprintf(stderr, "%s counted %lu, expected %lu\n", after[i].name, after[i].value - before[i].value, step);
