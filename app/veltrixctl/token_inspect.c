@@ -118,6 +118,15 @@ static int private_show(json_t *shown, const struct vx_netcode_token *token, con
     return 0;
 }
 
+/* `wireshark`: a line of the dissector's key file. */
+static void secrets_show(json_t *shown, const struct vx_netcode_token *token)
+{
+    json_t *client_key = hex(token->client_key, VX_NETCODE_KEY_BYTES), *server_key = hex(token->server_key, VX_NETCODE_KEY_BYTES);
+    (void)json_object_set_new(shown, "client_key", client_key);
+    (void)json_object_set_new(shown, "server_key", server_key);
+    (void)json_object_set_new(shown, "wireshark", json_sprintf("0x%" PRIx64 " %s %s", token->protocol_id, json_string_value(client_key), json_string_value(server_key)));
+}
+
 /* A token that never expires says so with the largest time there is; JSON's integers end sooner. */
 static json_int_t left_s(uint64_t expire_s, uint64_t now_s)
 {
@@ -136,10 +145,8 @@ json_t *token_inspect(void *context, struct vx_control_call *call, struct vx_err
     json_t *shown = json_pack("{s:o,s:o,s:o,s:I,s:b,s:i,s:o}", "protocol", number("0x%" PRIx64, token.protocol_id), "created_s", number("%" PRIu64, token.create_s),
                               "expires_s", number("%" PRIu64, token.expire_s), "left_s", left_s(token.expire_s, now_s), "expired",
                               token.expire_s <= now_s, "timeout_s", token.timeout_s, "servers", servers_json(token.servers, token.server_count));
-    if (vx_control_flag(call, "secrets")) {
-        (void)json_object_set_new(shown, "client_key", hex(token.client_key, VX_NETCODE_KEY_BYTES));
-        (void)json_object_set_new(shown, "server_key", hex(token.server_key, VX_NETCODE_KEY_BYTES));
-    }
+    if (vx_control_flag(call, "secrets"))
+        secrets_show(shown, &token);
     if (key_path != NULL && private_show(shown, &token, key_path, error) != 0) {
         json_decref(shown);
         return NULL;

@@ -1,4 +1,5 @@
--- Wireshark dissector for the action protocol over the plain transport (docs/protocol.md).
+-- Wireshark dissector for the action protocol (docs/protocol.md), over the plain transport and inside netcode's payloads.
+-- Load this file; netcode.lua and chacha20poly1305.lua lie beside it.
 local veltrix = Proto("veltrix", "Veltrix action protocol")
 
 local actions = { "FIND", "CANCEL", "ACCEPT", "DECLINE", "MOVE", "SUMMON", "STRIKE", "ACK", "LEAVE", "PING" }
@@ -96,7 +97,7 @@ local function ours(buffer)
     return (magic == CLIENT and buffer:len() >= 16) or magic == SERVER
 end
 
-function veltrix.dissector(buffer, info, root)
+local function dissect(buffer, info, root)
     if not ours(buffer) then return 0 end
     local tree, names = root:add(veltrix, buffer()), {}
     header(buffer, tree)
@@ -105,10 +106,12 @@ function veltrix.dissector(buffer, info, root)
     info.cols.info = string.format("player %u: %s", buffer(4, 4):le_uint(), table.concat(names, " "))
     return buffer:len()
 end
+veltrix.dissector = dissect
 
 local function heuristic(buffer, info, root)
     if not ours(buffer) then return false end
-    veltrix.dissector(buffer, info, root)
+    dissect(buffer, info, root)
     return true
 end
 veltrix:register_heuristic("udp", heuristic)
+dofile((debug.getinfo(1, "S").source:match("^@(.*[/\\])") or "") .. "netcode.lua")(dissect)

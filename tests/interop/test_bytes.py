@@ -204,7 +204,8 @@ def veltrixctl_issues_and_inspects(_, ctl):
         shown = command(ctl, "token", "inspect", token_file, "--key", key_file)
         assert shown["client"] == str(2**64 - 2) and shown["parts_agree"] and not shown["expired"] and 0 < shown["left_s"] <= 45
         assert shown["user"]["shard"] == 4 and shown["user"]["permissions"] == ["play", "ranked"] and "client_key" not in shown
-        assert command(ctl, "token", "inspect", token_file, "--secrets")["server_key"] == token.server_key.hex()
+        secrets = command(ctl, "token", "inspect", token_file, "--secrets")
+        assert secrets["server_key"] == token.server_key.hex() and secrets["wireshark"] == f"0x5658 {token.client_key.hex()} {token.server_key.hex()}"
         command(ctl, "token", "keygen", other)
         command(ctl, "token", "inspect", token_file, "--key", other, fails="does not open under the key")
         command(ctl, "token", "inspect", key_file, fails="is no connect token: a connect token has 2048 bytes")
