@@ -79,7 +79,7 @@ static uint32_t answer_arp(uint8_t *data, uint32_t bytes, const struct vx_frame_
     memcpy(arp->sender_mac, filter->mac, 6);
     arp->sender = asked;
     ethernet_turn(data, filter);
-    return bytes;
+    return (uint32_t)frame->l2_bytes + (uint32_t)sizeof(*arp);
 }
 
 static uint32_t answer_echo4(uint8_t *data, const struct vx_frame_filter *filter, const struct vx_frame *frame)
