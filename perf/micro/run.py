@@ -11,6 +11,7 @@ BUILD = ROOT / "build" / "perf"
 PROGRAMS = {"parse": "a frame parsed and its payload checked, cycles a packet",
             "ring": "a 64-byte event through a ring, cycles an event; with 40 shards those of all cores that take part",
             "shard": "vx_shard_step(), cycles an event",
+            "rules": "a source against bans and its token bucket, cycles a lookup or a packet",
             "netcode": "ChaCha20-Poly1305 under 120,000 different keys, cycles a message"}
 
 
