@@ -101,6 +101,16 @@ def netcode(folder):
     return 3 * len(steps)
 
 
+def documented_keep_alive(folder):
+    """The annotated packet of netcode, which is one of the reference implementation's golden ones."""
+    key = bytes((7 * i + 1) % 256 for i in range(32)).hex()
+    (pathlib.Path(folder) / "keys").write_text(f"0x{PROTOCOL:x} {'00' * 32} {key}\n")
+    data, = documented_packets()[2:]
+    shown = tshark(folder, [(SERVER, CLIENT, data)], ["netcode.type", "netcode.sequence", "netcode.client_index", "netcode.clients_max"], "-o", f"netcode.keys:{folder}/keys")
+    check_rows(shown, [["4", str(0x44556677), "10", "16"]])
+    return 1
+
+
 RFC_8439_2_8_2 = ("808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f", "070000004041424344454647", "50515253c0c1c2c3c4c5c6c7",
                   "d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d63dbea45e8ca9671282fafb69da92728b1a71de0a9e060b2905d6a5b67ecd3b36"
                   "92ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc3ff4def08e4b7a9de576d26586cec64b61161ae10b594f09e26a7e902ecbd0600691",
@@ -139,7 +149,7 @@ def lua_opens_what_libsodium_seals(folder):
 
 def main():
     with tempfile.TemporaryDirectory() as folder:
-        for check in (plain, netcode, lua_opens_what_libsodium_seals):
+        for check in (plain, netcode, documented_keep_alive, lua_opens_what_libsodium_seals):
             print(f"{check.__name__}: {check(folder)} as expected")
 
 
