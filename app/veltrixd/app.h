@@ -32,6 +32,7 @@ struct app_lcore {
 };
 struct app {
     struct vx_config config;
+    struct vx_config saved; /* control: rw; what the file says, as far as we know: what differs from it is drift */
     const char *config_path;
     const char *install_folder; /* lua/ and the worker's program are found from here */
     bool no_huge;
@@ -79,7 +80,7 @@ void app_teardown(struct app *app);
 int app_lcore_main(void *lcore);
 /* Every command of the control socket: each file adds its table here. Ends with NULL. */
 extern const struct vx_control_command *const app_commands[];
-extern const struct vx_control_command app_status_commands[], app_port_commands[], app_rules_commands[];
+extern const struct vx_control_command app_status_commands[], app_port_commands[], app_rules_commands[]; /* operate.h has more */
 /* Prints the documentation's table of that name; false when there is none. */
 bool app_print_table(const char *name);
 /* True when every action is accounted for; prints what is not. */

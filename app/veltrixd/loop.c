@@ -24,13 +24,15 @@ static void gap_note(struct gap_watch *watch, struct vx_hist *hist, uint64_t now
     }
 }
 
+/* The control thread may change the policy at any time. */
 static void idle(const struct vx_config *config, uint64_t empty_polls)
 {
-    if (config->idle_policy == VX_IDLE_BUSY)
+    uint32_t policy = __atomic_load_n(&config->idle_policy, __ATOMIC_RELAXED);
+    if (policy == VX_IDLE_BUSY)
         return;
     rte_pause();
-    if (config->idle_policy == VX_IDLE_SLEEP && empty_polls >= config->idle_after_polls) {
-        struct timespec pause = { 0, (long)config->idle_sleep_us * 1000 };
+    if (policy == VX_IDLE_SLEEP && empty_polls >= __atomic_load_n(&config->idle_after_polls, __ATOMIC_RELAXED)) {
+        struct timespec pause = { 0, (long)__atomic_load_n(&config->idle_sleep_us, __ATOMIC_RELAXED) * 1000 };
         (void)nanosleep(&pause, NULL);
     }
 }

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "app.h"
+#include "operate.h"
 #include "vx_log.h"
 
 enum { CONTROL_POLL_MS = 5, DRAIN_MS_MIN = 20, DRAIN_MS_MAX = 3000 };
@@ -112,6 +112,7 @@ static void serve(struct app *app)
     (void)sd_notify(0, "READY=1");
     while (!stop_asked) {
         vx_control_poll(app->control, CONTROL_POLL_MS);
+        app_config_tick(app);
         vx_formula_supervise(app->formula);
         app_ports_watch(app);
     }
@@ -184,6 +185,7 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "veltrixd: %s\n", error.text);
         return 1;
     }
+    app.saved = app.config;
     if (check) {
         (void)printf("%s: good\n", app.config_path);
         return 0;

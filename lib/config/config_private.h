@@ -2,6 +2,7 @@
  *
  *   config_load.c  file -> Lua table     config_read.c  Lua table -> struct vx_config, row by row
  *   config_check.c what several keys must say together
+ *   config_keys.c  keys one by one, for the running system     config_write.c  struct vx_config -> file
  *
  * Start-up only, one thread. */
 #ifndef VX_CONFIG_PRIVATE_H
@@ -35,10 +36,20 @@ struct setting {
     const char *choices;  /* words between spaces */
     const char *unit;
     const char *sentence;
+    const char *effect;   /* what a change does to the running system, and from when; "": it takes a restart */
 };
 extern const struct setting config_settings[];
 extern const uint32_t config_setting_count;
 bool config_section_is_list(const char *section);
+
+/* config_read.c, for whoever sets one key: index of the word among choices between spaces, or -1; a whole number of
+ * 1, 2, 4 or 8 bytes stored so that a reader on another core sees the old or the new one. */
+int config_choice(const char *choices, const char *word);
+void config_store(void *at, uint32_t bytes, uint64_t number);
+/* config_keys.c: the row's value in its section's struct (NULL: its default) as it would stand in a file. */
+void config_row_value(const struct setting *row, const void *item, char *text, size_t bytes);
+/* What a value of the row must be, for sentences. */
+void config_expectation(const struct setting *row, char *text, size_t bytes);
 
 struct reader {
     lua_State *lua;

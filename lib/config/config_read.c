@@ -29,37 +29,45 @@ static int refuse(struct reader *reader, const char *key, const char *expectatio
     return vx_error_set(reader->error, -EINVAL, "%.120s: %s is %s, expected %s", reader->path, key, show(reader->lua, buffer), expectation);
 }
 
+void config_expectation(const struct setting *row, char *text, size_t bytes)
+{
+    switch (row->type) {
+    case SETTING_BOOLEAN: snprintf(text, bytes, "true or false"); break;
+    case SETTING_MODE: snprintf(text, bytes, "an octal file mode in quotes, like \"0660\""); break;
+    case SETTING_ADDRESSES: snprintf(text, bytes, "a list of up to 4 IPv4 and 4 IPv6 addresses in quotes"); break;
+    case SETTING_NAMES: snprintf(text, bytes, "a list of at most %llu names in quotes", (unsigned long long)row->max); break;
+    case SETTING_ROLES: snprintf(text, bytes, "a list of different words out of: %s", row->choices); break;
+    case SETTING_WORD:
+    case SETTING_CHOICE: snprintf(text, bytes, "one of: %s", row->choices); break;
+    case SETTING_STRING: snprintf(text, bytes, "text of %llu to %llu bytes", (unsigned long long)row->min, (unsigned long long)row->max); break;
+    case SETTING_NUMBER:
+    case SETTING_POWER:
+        snprintf(text, bytes, "a %s from %llu to %llu%s%s", row->type == SETTING_POWER ? "power of two" : "whole number", (unsigned long long)row->min,
+            (unsigned long long)row->max, row->unit[0] ? " " : "", row->unit);
+        break;
+    }
+}
+
 static int refuse_row(struct reader *reader, const struct setting *row, const char *key)
 {
     char text[EXPECTATION_BYTES];
-    switch (row->type) {
-    case SETTING_BOOLEAN: return refuse(reader, key, "true or false");
-    case SETTING_MODE: return refuse(reader, key, "an octal file mode in quotes, like \"0660\"");
-    case SETTING_ADDRESSES: return refuse(reader, key, "a list of up to 4 IPv4 and 4 IPv6 addresses in quotes");
-    case SETTING_NAMES: snprintf(text, sizeof(text), "a list of at most %llu names in quotes", (unsigned long long)row->max); break;
-    case SETTING_ROLES: snprintf(text, sizeof(text), "a list of different words out of: %s", row->choices); break;
-    case SETTING_WORD:
-    case SETTING_CHOICE: snprintf(text, sizeof(text), "one of: %s", row->choices); break;
-    case SETTING_STRING:
-        snprintf(text, sizeof(text), "text of %llu to %llu bytes", (unsigned long long)row->min, (unsigned long long)row->max);
-        break;
-    case SETTING_NUMBER:
-    case SETTING_POWER:
-        snprintf(text, sizeof(text), "a %s from %llu to %llu%s%s", row->type == SETTING_POWER ? "power of two" : "whole number",
-            (unsigned long long)row->min, (unsigned long long)row->max, row->unit[0] ? " " : "", row->unit);
-        break;
-    }
+    config_expectation(row, text, sizeof(text));
     return refuse(reader, key, text);
 }
 
-static void store(void *at, uint32_t bytes, uint64_t number)
+void config_store(void *at, uint32_t bytes, uint64_t number)
 {
-    VX_ASSERT(bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8);
-    memcpy(at, &number, bytes); /* little-endian hosts only, as everywhere in the data plane */
+    switch (bytes) { /* one store each: lcores read some of these while they run */
+    case 1: __atomic_store_n((uint8_t *)at, (uint8_t)number, __ATOMIC_RELAXED); break;
+    case 2: __atomic_store_n((uint16_t *)at, (uint16_t)number, __ATOMIC_RELAXED); break;
+    case 4: __atomic_store_n((uint32_t *)at, (uint32_t)number, __ATOMIC_RELAXED); break;
+    default:
+        VX_ASSERT(bytes == 8);
+        __atomic_store_n((uint64_t *)at, number, __ATOMIC_RELAXED);
+    }
 }
 
-/* Index of the word among the choices, or -1. */
-static int choice(const char *choices, const char *word)
+int config_choice(const char *choices, const char *word)
 {
     size_t length = strlen(word);
     if (length == 0 || strchr(word, ' ') != NULL)
@@ -83,7 +91,7 @@ static bool read_number(lua_State *lua, const struct setting *row, void *at)
     uint64_t whole = (uint64_t)value;
     if (row->type == SETTING_POWER && (whole & (whole - 1)) != 0)
         return false;
-    store(at, row->bytes, whole);
+    config_store(at, row->bytes, whole);
     return true;
 }
 
@@ -96,27 +104,27 @@ static bool read_text(lua_State *lua, const struct setting *row, void *at)
     if (strlen(text) != length)
         return false;
     if (row->type == SETTING_CHOICE) {
-        int index = choice(row->choices, text);
-        store(at, row->bytes, (uint64_t)index);
+        int index = config_choice(row->choices, text);
+        config_store(at, row->bytes, (uint64_t)index);
         return index >= 0;
     }
     if (row->type == SETTING_MODE) {
         char *end;
         unsigned long mode = strtoul(text, &end, 8);
-        store(at, row->bytes, mode);
+        config_store(at, row->bytes, mode);
         return length > 0 && length <= 5 && strspn(text, "01234567") == length && *end == '\0' && mode <= row->max;
     }
     if (length < row->min || length > row->max || length >= row->bytes)
         return false;
     memcpy(at, text, length + 1);
-    return row->type != SETTING_WORD || choice(row->choices, text) >= 0;
+    return row->type != SETTING_WORD || config_choice(row->choices, text) >= 0;
 }
 
 static bool add_role(const struct setting *row, const char *text, void *item)
 {
     static const uint8_t bits[] = { VX_ROLE_IO, VX_ROLE_SHARD, VX_ROLE_CONTROL }; /* the order of choices */
     struct vx_config_lcore *lcore = item;
-    int index = choice(row->choices, text);
+    int index = config_choice(row->choices, text);
     if (index < 0 || (lcore->roles & bits[index]) != 0)
         return false;
     lcore->roles |= bits[index];
@@ -178,7 +186,7 @@ static bool read_value(lua_State *lua, const struct setting *row, void *item)
     case SETTING_NAMES:
     case SETTING_ADDRESSES: return read_words(lua, row, item);
     case SETTING_BOOLEAN:
-        store(at, row->bytes, (uint64_t)lua_toboolean(lua, -1));
+        config_store(at, row->bytes, (uint64_t)lua_toboolean(lua, -1));
         return lua_type(lua, -1) == LUA_TBOOLEAN;
     default: return read_text(lua, row, at);
     }
@@ -193,7 +201,7 @@ static bool take_default(const struct setting *row, void *item)
     if (row->type == SETTING_STRING)
         strcpy(at, row->text); /* the schema's own text; the test compares lengths */
     else if (row->type != SETTING_ADDRESSES && row->type != SETTING_NAMES)
-        store(at, row->bytes, row->number);
+        config_store(at, row->bytes, row->number);
     return true;
 }
 

@@ -18,56 +18,59 @@ enum {
 #define LUA_WHOLE_MAX (1ull << 53) /* a Lua number is a double: whole numbers are exact up to here */
 
 #define NUMBER(section, key, field, min, max, otherwise, unit, sentence)                           \
-    { section, key, SETTING_NUMBER, field, min, max, otherwise, "", "", unit, sentence }
+    { section, key, SETTING_NUMBER, field, min, max, otherwise, "", "", unit, sentence, "" }
+/* The same, and it may be changed while the system runs. */
+#define LIVE(section, key, field, min, max, otherwise, unit, sentence, effect)                     \
+    { section, key, SETTING_NUMBER, field, min, max, otherwise, "", "", unit, sentence, effect }
 #define POWER(section, key, field, min, max, otherwise, unit, sentence)                            \
-    { section, key, SETTING_POWER, field, min, max, otherwise, "", "", unit, sentence }
+    { section, key, SETTING_POWER, field, min, max, otherwise, "", "", unit, sentence, "" }
 #define STRING(section, key, field, min, max, otherwise, sentence)                                 \
-    { section, key, SETTING_STRING, field, min, max, 0, otherwise, "", "", sentence }
+    { section, key, SETTING_STRING, field, min, max, 0, otherwise, "", "", sentence, "" }
 
 const struct setting config_settings[] = {
     NUMBER("lcores", "cpu", IN_LCORE(cpu), 0, VX_CPUS_MAX - 1, VX_REQUIRED, "", "CPU that this lcore has to itself"),
-    { "lcores", "roles", SETTING_ROLES, IN_LCORE(roles), 1, 3, VX_REQUIRED, "", "io shard control", "", "what it does" },
+    { "lcores", "roles", SETTING_ROLES, IN_LCORE(roles), 1, 3, VX_REQUIRED, "", "io shard control", "", "what it does", "" },
     NUMBER("lcores", "port", IN_LCORE(port), 1, VX_PORTS_MAX, 0, "", "io only: which of `ports`, counted from 1"),
     NUMBER("lcores", "queue", IN_LCORE(queue), 0, 254, 0, "", "io only: queue of that port, counted from 0"),
 
-    { "ports", "kind", SETTING_WORD, IN_PORT(kind), 1, 15, VX_REQUIRED, NULL, "memif af_xdp tap pcap ring af_packet pci", "", "driver" },
+    { "ports", "kind", SETTING_WORD, IN_PORT(kind), 1, 15, VX_REQUIRED, NULL, "memif af_xdp tap pcap ring af_packet pci", "", "driver", "" },
     STRING("ports", "target", IN_PORT(target), 0, VX_PATH_BYTES - 1, "", "memif: socket; af_xdp, tap, af_packet: interface; pci: address; pcap: file"),
-    { "ports", "owned", SETTING_BOOLEAN, IN_PORT(owned), 0, 1, 1, "", "", "", "answers ARP, ICMP echo and neighbour solicitation" },
-    { "ports", "addresses", SETTING_ADDRESSES, 0, 0, 0, 8, 0, "", "", "", "our IPv4 and IPv6 addresses, up to 4 of each" },
+    { "ports", "owned", SETTING_BOOLEAN, IN_PORT(owned), 0, 1, 1, "", "", "", "answers ARP, ICMP echo and neighbour solicitation", "" },
+    { "ports", "addresses", SETTING_ADDRESSES, 0, 0, 0, 8, 0, "", "", "", "our IPv4 and IPv6 addresses, up to 4 of each", "" },
     NUMBER("ports", "queues", IN_PORT(queues), 1, 255, 1, "queues", "receive and transmit queues, one io lcore each"),
     POWER("ports", "descriptors", IN_PORT(descriptors), 64, 16384, 1024, "packets", "length of each queue"),
 
     NUMBER("ports", "busy_poll", IN_PORT(busy_poll), 0, 64, 0, "packets", "af_xdp: asked of the kernel by the io lcore itself when there are none; 0: softirqs bring them"),
-    { "ports", "spread", SETTING_CHOICE, IN_PORT(spread), 0, 2, 0, "", "auto on off", "", "io lcores spread flows among themselves; auto: where the card cannot hash UDP" },
+    { "ports", "spread", SETTING_CHOICE, IN_PORT(spread), 0, 2, 0, "", "auto on off", "", "io lcores spread flows among themselves; auto: where the card cannot hash UDP", "" },
 
-    { "idle", "policy", SETTING_CHOICE, IN_CONFIG(idle_policy), 0, 2, VX_IDLE_SLEEP, "", "busy pause sleep", "", "what a data-plane lcore does without work" },
-    NUMBER("idle", "after_polls", IN_CONFIG(idle_after_polls), 1, 1000000000, 1000, "polls", "empty polls before the policy applies"),
-    NUMBER("idle", "sleep_us", IN_CONFIG(idle_sleep_us), 1, 1000, 20, "us", "length of one sleep"),
+    { "idle", "policy", SETTING_CHOICE, IN_CONFIG(idle_policy), 0, 2, VX_IDLE_SLEEP, "", "busy pause sleep", "", "what a data-plane lcore does without work", "the next pass without work" },
+    LIVE("idle", "after_polls", IN_CONFIG(idle_after_polls), 1, 1000000000, 1000, "polls", "empty polls before the policy applies", "the next pass without work"),
+    LIVE("idle", "sleep_us", IN_CONFIG(idle_sleep_us), 1, 1000, 20, "us", "length of one sleep", "the next pass without work"),
 
-    { "memory", "huge", SETTING_BOOLEAN, IN_CONFIG(memory.huge), 0, 1, 1, "", "", "", "take huge pages" },
+    { "memory", "huge", SETTING_BOOLEAN, IN_CONFIG(memory.huge), 0, 1, 1, "", "", "", "take huge pages", "" },
     NUMBER("memory", "mbufs", IN_CONFIG(memory.mbufs), 512, 1 << 24, 8192, "buffers", "packet buffers of each NUMA node"),
     NUMBER("memory", "arena_mib", IN_CONFIG(memory.arena_mib), 1, 1 << 20, 32, "MiB", "memory that shards take their state from"),
 
     NUMBER("transport", "udp_port", IN_CONFIG(transport.udp_port), 1, 65535, 40000, "", "the game's UDP port"),
-    NUMBER("transport", "window_us", IN_CONFIG(transport.window_us), 0, 100000, 1000, "us", "how long a result that is not urgent may wait for company"),
-    NUMBER("transport", "packets_per_s", IN_CONFIG(transport.packets_per_s), 0, LUA_WHOLE_MAX, 0, "packets/s", "send limit of the instance; 0: none"),
+    LIVE("transport", "window_us", IN_CONFIG(transport.window_us), 0, 100000, 1000, "us", "how long a result that is not urgent may wait for company", "the next reply packet that is begun"),
+    LIVE("transport", "packets_per_s", IN_CONFIG(transport.packets_per_s), 0, LUA_WHOLE_MAX, 0, "packets/s", "send limit of the instance; 0: none", "the next pass; the allowance begins full"),
     NUMBER("transport", "players", IN_CONFIG(transport.players), 1, VX_PLAYERS_MAX, 120000, "players", "player ids are below this"),
-    NUMBER("transport", "busy_per_s", IN_CONFIG(transport.busy_per_s), 0, 100000000, 10000, "replies/s", "BUSY replies of each io lcore"),
+    LIVE("transport", "busy_per_s", IN_CONFIG(transport.busy_per_s), 0, 100000000, 10000, "replies/s", "BUSY replies of each io lcore", "the next pass; the allowance begins full"),
 
     NUMBER("shards", "count", IN_CONFIG(shards.count), 1, VX_SHARDS_MAX, 1, "shards", "independent matchmaking worlds"),
     POWER("shards", "ring_events", IN_CONFIG(shards.ring_events), 64, 1 << 20, 512, "events", "length of each ring into a shard's lcore"),
     NUMBER("shards", "seed", IN_CONFIG(shards.seed), 0, LUA_WHOLE_MAX, 1, "", "all randomness of the shards comes from it"),
     NUMBER("shards", "hunts_max", IN_CONFIG(shards.hunts_max), 0, VX_PLAYERS_MAX, 0, "hunts", "live hunts of a shard; 0: half its players"),
-    NUMBER("shards", "proposal_ms", IN_CONFIG(shards.proposal_ms), 100, DAY_MS, 10000, "ms", "time to accept a proposal"),
-    NUMBER("shards", "search_ms", IN_CONFIG(shards.search_ms), 100, DAY_MS, 120000, "ms", "life of a ticket"),
-    NUMBER("shards", "hunt_ms", IN_CONFIG(shards.hunt_ms), 100, DAY_MS, 180000, "ms", "length of a hunt"),
-    NUMBER("shards", "idle_ms", IN_CONFIG(shards.idle_ms), 100, DAY_MS, 30000, "ms", "silence after which a player is offline"),
-    NUMBER("shards", "repeat_ms", IN_CONFIG(shards.repeat_ms), 1, 60000, 750, "ms", "first repeat of an unacknowledged result; doubles"),
-    NUMBER("shards", "repeats_max", IN_CONFIG(shards.repeats_max), 1, 32, 8, "repeats", "then the player is gone"),
-    NUMBER("shards", "job_ms", IN_CONFIG(shards.job_ms), 1, 60000, 50, "ms", "deadline of a formula"),
-    NUMBER("shards", "speed_cm_s", IN_CONFIG(shards.speed_cm_s), 1, 1000000, 1200, "cm/s", "fastest MOVE"),
-    NUMBER("shards", "chest_range_cm", IN_CONFIG(shards.chest_range_cm), 1, 1000000, 300, "cm", "how near to open a chest"),
-    NUMBER("shards", "strike_range_cm", IN_CONFIG(shards.strike_range_cm), 1, 1000000, 1000, "cm", "how near to strike"),
+    LIVE("shards", "proposal_ms", IN_CONFIG(shards.proposal_ms), 100, DAY_MS, 10000, "ms", "time to accept a proposal", "the next proposal"),
+    LIVE("shards", "search_ms", IN_CONFIG(shards.search_ms), 100, DAY_MS, 120000, "ms", "life of a ticket", "every ticket, at its next timer"),
+    LIVE("shards", "hunt_ms", IN_CONFIG(shards.hunt_ms), 100, DAY_MS, 180000, "ms", "length of a hunt", "the next hunt"),
+    LIVE("shards", "idle_ms", IN_CONFIG(shards.idle_ms), 100, DAY_MS, 30000, "ms", "silence after which a player is offline", "every player, at its next timer"),
+    LIVE("shards", "repeat_ms", IN_CONFIG(shards.repeat_ms), 1, 60000, 750, "ms", "first repeat of an unacknowledged result; doubles", "the next result that needs an acknowledgement"),
+    LIVE("shards", "repeats_max", IN_CONFIG(shards.repeats_max), 1, 32, 8, "repeats", "then the player is gone", "the next repeat"),
+    LIVE("shards", "job_ms", IN_CONFIG(shards.job_ms), 1, 60000, 50, "ms", "deadline of a formula", "the next formula job"),
+    LIVE("shards", "speed_cm_s", IN_CONFIG(shards.speed_cm_s), 1, 1000000, 1200, "cm/s", "fastest MOVE", "the next MOVE"),
+    LIVE("shards", "chest_range_cm", IN_CONFIG(shards.chest_range_cm), 1, 1000000, 300, "cm", "how near to open a chest", "the next SUMMON"),
+    LIVE("shards", "strike_range_cm", IN_CONFIG(shards.strike_range_cm), 1, 1000000, 1000, "cm", "how near to strike", "the next STRIKE"),
     NUMBER("shards", "chests", IN_CONFIG(shards.chests), 1, 8, 8, "chests", "chests of a hunt"),
 
     NUMBER("rules", "bans_max", IN_CONFIG(rules.bans_max), 1, 1 << 16, 1 << 14, "bans", "most at a time"),
@@ -80,11 +83,11 @@ const struct setting config_settings[] = {
     NUMBER("formulas", "idle_us", IN_CONFIG(formulas.idle_us), 0, 1000, 20, "us", "sleep of a worker without jobs; 0: none"),
     STRING("ledger", "path", IN_CONFIG(ledger.path), 1, VX_PATH_BYTES - 16, "/var/lib/veltrix/ledger.db", "the grants' database"),
     STRING("control", "socket", IN_CONFIG(control.socket), 1, SOCKET_PATH_BYTES, "/run/veltrix/control.sock", "where veltrixctl connects"),
-    { "control", "mode", SETTING_MODE, IN_CONFIG(control.mode), 0, 0777, 0660, "", "", "", "file mode of the socket, octal" },
+    { "control", "mode", SETTING_MODE, IN_CONFIG(control.mode), 0, 0777, 0660, "", "", "", "file mode of the socket, octal", "" },
     STRING("control", "group", IN_CONFIG(control.group), 0, VX_NAME_BYTES - 1, "", "group of the socket: its members may look; empty: whoever the mode lets in"),
-    { "control", "admins", SETTING_NAMES, IN_CONFIG(control.admins), 0, 32, 0, "", "", "", "users who may change, besides root and veltrixd's own" },
+    { "control", "admins", SETTING_NAMES, IN_CONFIG(control.admins), 0, 32, 0, "", "", "", "users who may change, besides root and veltrixd's own", "" },
     STRING("control", "history", IN_CONFIG(control.history), 0, VX_PATH_BYTES - 1, "", "file of all changes; empty: history.jsonl beside the ledger"),
-    { "log", "level", SETTING_CHOICE, IN_CONFIG(log_level), 0, 4, LOG_INFO_INDEX, "", "error warning notice info debug", "", "least level of log lines" },
+    { "log", "level", SETTING_CHOICE, IN_CONFIG(log_level), 0, 4, LOG_INFO_INDEX, "", "error warning notice info debug", "", "least level of log lines", "the next line" },
 };
 const uint32_t config_setting_count = sizeof(config_settings) / sizeof(config_settings[0]);
 

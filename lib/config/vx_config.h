@@ -53,4 +53,35 @@ int vx_config_load(const char *path, struct vx_config *config, struct vx_error *
 /* Prints every key, what it may be, its default and its sentence as a Markdown table into buffer; returns its length. */
 size_t vx_config_markdown(char *buffer, size_t bytes);
 
+/* Keys one by one: those of the sections that are tables, as "section.key". Control thread. */
+struct vx_config_key {
+    char name[VX_NAME_BYTES];
+    const char *type;     /* "number", "power", "boolean", "text", "word", "mode", "names" */
+    uint64_t min, max;    /* of numbers; of texts their bytes */
+    const char *choices;  /* words between spaces; "" when there are none */
+    const char *unit, *sentence;
+    const char *effect;   /* what a change does to the running system, and from when; "": it takes a restart */
+};
+uint32_t vx_config_key_count(void);
+void vx_config_key(uint32_t index, struct vx_config_key *key);
+/* Index of the key, or -1. */
+int vx_config_key_find(const char *name);
+/* The key's value (config NULL: its default) as it would stand in a file; texts are cut to bytes. */
+void vx_config_value(const struct vx_config *config, uint32_t index, char *text, size_t bytes);
+/* A number's, choice's or boolean's value; VX_ASSERTs that it is one. */
+uint64_t vx_config_number(const struct vx_config *config, uint32_t index);
+/* Sets one key from text as a person types it (5000, sleep, true). Other cores may be reading it: numbers and choices
+ * are written in one piece. 0; -EINVAL: not of its type; -ERANGE: out of range, or more bytes than there is room for.
+ * Nothing has changed then. */
+int vx_config_set(struct vx_config *config, uint32_t index, const char *text, struct vx_error *error);
+/* The same from another configuration; only numbers, choices and booleans (VX_ASSERTed). */
+void vx_config_copy(struct vx_config *to, const struct vx_config *from, uint32_t index);
+/* Calls visit for each difference: the keys above, then "lcores[1]" … "ports[1]" …; a value is "" where there is none.
+ * live: it can be changed while the system runs. */
+typedef void vx_config_difference(void *context, const char *name, const char *a, const char *b, bool live);
+void vx_config_diff(const struct vx_config *a, const struct vx_config *b, vx_config_difference *visit, void *context);
+/* Writes a file that loads to the same configuration, each key with its range and sentence; what has its default is
+ * left out. The file at path is replaced in one step and kept as PATH.before. 0 or a negative errno. */
+int vx_config_save(const struct vx_config *config, const char *path, struct vx_error *error);
+
 #endif

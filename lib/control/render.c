@@ -197,7 +197,7 @@ static void write_usage(FILE *to, const json_t *command)
         else
             (void)fprintf(to, " [--%s <%s>]", name, text_of(argument, "type"));
     }
-    (void)fprintf(to, "\n    %s%s\n", text_of(command, "summary"), strcmp(text_of(command, "who"), "admin") == 0 ? " (admins)" : "");
+    (void)fprintf(to, "\n    %s%s\n", text_of(command, "summary"), strcmp(text_of(command, "who"), "admin") == 0 ? " (admins)" : strcmp(text_of(command, "who"), "look") == 0 ? "" : " (to change: admins)");
 }
 
 static void write_argument(FILE *to, const json_t *argument)

@@ -123,11 +123,9 @@ char *request_refuse(enum vx_control_code code, struct vx_error *error)
 static json_t *call_command(struct call_context *with, const struct vx_control_command *command, struct vx_control_call *call, struct vx_error *error)
 {
     json_t *result = NULL;
-    if (command->who == VX_CONTROL_ADMIN && !call->peer->admin)
-        (void)vx_control_fail(call, error, VX_CONTROL_NOT_PERMITTED, "%s may look, but %s needs root or a name in control.admins", call->peer->name, command->name);
-    else
+    if (command->who != VX_CONTROL_ADMIN || vx_control_may_change(call, command->name, error))
         result = command->handler(is_builtin(command) ? with : with->service->context, call, error);
-    if (command->who == VX_CONTROL_ADMIN)
+    if (call->changes)
         history_note(with->service->history, command->name, call, result != NULL, error->text);
     json_decref(call->old);
     json_decref(call->new);

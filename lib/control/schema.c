@@ -62,6 +62,15 @@ bool vx_control_flag(const struct vx_control_call *call, const char *name)
     return json_is_true(json_object_get(call->arguments, name));
 }
 
+bool vx_control_may_change(struct vx_control_call *call, const char *what, struct vx_error *error)
+{
+    call->changes = true;
+    if (call->peer == NULL || call->peer->admin)
+        return true;
+    (void)vx_control_fail(call, error, VX_CONTROL_NOT_PERMITTED, "%s may look, but %s needs root or a name in control.admins", call->peer->name, what);
+    return false;
+}
+
 json_t *vx_control_fail(struct vx_control_call *call, struct vx_error *error, enum vx_control_code code, const char *format, ...)
 {
     va_list args;
@@ -207,10 +216,11 @@ static json_t *argument_json(const struct vx_control_argument *argument)
 
 static json_t *command_json(const struct vx_control_command *command)
 {
+    static const char *const who[] = { [VX_CONTROL_LOOK] = "look", [VX_CONTROL_ADMIN] = "admin", [VX_CONTROL_MIXED] = "look; admin to change" };
     json_t *arguments = json_array();
     for (const struct vx_control_argument *argument = arguments_of(command); argument->name != NULL; argument++)
         (void)json_array_append_new(arguments, argument_json(argument));
-    return json_pack("{s:s,s:s,s:s,s:s,s:o}", "name", command->name, "who", command->who == VX_CONTROL_ADMIN ? "admin" : "look", "summary", command->summary,
+    return json_pack("{s:s,s:s,s:s,s:s,s:o}", "name", command->name, "who", who[command->who], "summary", command->summary,
                      "effect", command->effect, "arguments", arguments);
 }
 

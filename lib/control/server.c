@@ -365,6 +365,17 @@ int vx_control_create(const struct vx_control_config *config, const struct vx_co
     return rc;
 }
 
+void vx_control_note(struct vx_control *control, const char *command, json_t *old, json_t *new)
+{
+    static const struct vx_control_peer own = { .admin = true, .name = "veltrixd" };
+    json_t *arguments = json_object();
+    struct vx_control_call call = { .arguments = arguments, .peer = &own, .old = old, .new = new };
+    history_note(control->service.history, command, &call, true, "");
+    json_decref(arguments);
+    json_decref(old);
+    json_decref(new);
+}
+
 void vx_control_destroy(struct vx_control *control)
 {
     struct stat status;

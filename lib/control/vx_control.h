@@ -69,6 +69,7 @@ struct vx_control_argument {
 enum vx_control_who {
     VX_CONTROL_LOOK,  /* anyone in the group */
     VX_CONTROL_ADMIN, /* root, the daemon's own user and control.admins; lands in the history */
+    VX_CONTROL_MIXED, /* looks for anyone; its handler asks vx_control_may_change() before it changes anything */
 };
 /* Who is at the other end, by the kernel's word when it connected. */
 struct vx_control_peer {
@@ -82,6 +83,7 @@ struct vx_control_peer {
 struct vx_control_call {
     const json_t *arguments;            /* object: what was given, checked against the table */
     const struct vx_control_peer *peer; /* NULL: no client asked (veltrixctl's local commands) */
+    bool changes;                       /* it is a change, or an attempt at one: lands in the history */
     uint64_t client;                    /* for vx_control_send; 0: none */
     enum vx_control_code code;          /* handler: w, looked at when it returns NULL */
     json_t *old, *new;                  /* ADMIN handlers: w, a new reference each or NULL; the history's words for what changed */
@@ -103,6 +105,8 @@ int64_t vx_control_whole(const struct vx_control_call *call, const char *name, i
 double vx_control_number(const struct vx_control_call *call, const char *name, double otherwise);
 const char *vx_control_text(const struct vx_control_call *call, const char *name, const char *otherwise);
 bool vx_control_flag(const struct vx_control_call *call, const char *name);
+/* For handlers of MIXED commands: from here on the call is a change. False (said in error): its peer may only look. */
+bool vx_control_may_change(struct vx_control_call *call, const char *what, struct vx_error *error);
 /* For handlers: `return vx_control_fail(call, error, VX_CONTROL_NOT_FOUND, "…")`. Always NULL. */
 json_t *vx_control_fail(struct vx_control_call *call, struct vx_error *error, enum vx_control_code code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -136,6 +140,9 @@ int vx_control_create(const struct vx_control_config *config, const struct vx_co
                       struct vx_error *error);
 /* Waits up to timeout_ms for clients and serves them. */
 void vx_control_poll(struct vx_control *control, int timeout_ms);
+/* A change that nobody asked for by a command (a time limit that has passed): into history and log as veltrixd's own.
+ * old, new: references are taken; may be NULL. */
+void vx_control_note(struct vx_control *control, const char *command, json_t *old, json_t *new);
 void vx_control_destroy(struct vx_control *control);
 
 #endif
