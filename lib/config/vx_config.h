@@ -62,7 +62,9 @@ struct vx_config_key {
     const char *unit, *sentence;
     const char *effect;   /* what a change does to the running system, and from when; "": it takes a restart */
 };
+/* How many there are. */
 uint32_t vx_config_key_count(void);
+/* The index-th of them, with pointers into the schema. */
 void vx_config_key(uint32_t index, struct vx_config_key *key);
 /* Index of the key, or -1. */
 int vx_config_key_find(const char *name);
