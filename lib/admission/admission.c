@@ -112,7 +112,7 @@ uint32_t vx_admission_step(struct vx_admission *admission, uint32_t now_ms, uint
         } else {
             VX_ASSERT(ask->kind == VX_ASK_GONE);
             *(ask->how == VX_GONE_CLOSED ? &admission->counters.gone_closed : &admission->counters.gone_lost) += 1;
-            place_leave(admission, ask->player, ask->connection, (enum vx_gone)ask->how, now_ms);
+            place_leave(admission, ask->player, (enum vx_gone)ask->how, now_ms);
         }
     }
     return given;

@@ -22,10 +22,9 @@ enum place_state { PLACE_FREE, PLACE_CONNECTED, PLACE_GRACE };
 struct place {
     uint64_t client_id;
     uint32_t next; /* in its bucket, or free */
-    uint32_t connection;
     uint32_t state; /* enum place_state */
-} __attribute__((packed, aligned(4)));
-static_assert(sizeof(struct place) == 20, "a player's place");
+};
+static_assert(sizeof(struct place) == 16, "a player's place");
 
 struct queue { /* first in, first out: a place rests as long as possible before it is somebody else's */
     uint32_t first, last;
@@ -60,6 +59,6 @@ void places_expire(struct vx_admission *admission, uint32_t now_ms);
 uint32_t place_find(const struct vx_admission *admission, uint64_t client_id);      /* NONE: neither connected nor in grace */
 uint32_t place_first_free(const struct vx_admission *admission, uint16_t shard, uint64_t client_id); /* NONE: full */
 void place_connect(struct vx_admission *admission, uint32_t player, uint64_t client_id); /* a free place, or the client's own in grace */
-void place_leave(struct vx_admission *admission, uint32_t player, uint32_t connection, enum vx_gone how, uint32_t now_ms);
+void place_leave(struct vx_admission *admission, uint32_t player, enum vx_gone how, uint32_t now_ms);
 
 #endif

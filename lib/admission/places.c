@@ -95,15 +95,15 @@ void place_connect(struct vx_admission *admission, uint32_t player, uint64_t cli
         *bucket = player;
     }
     place->state = PLACE_CONNECTED;
-    place->connection = ++admission->connection;
+    admission->connection++;
     admission->counters.clients++;
 }
 
-void place_leave(struct vx_admission *admission, uint32_t player, uint32_t connection, enum vx_gone how, uint32_t now_ms)
+void place_leave(struct vx_admission *admission, uint32_t player, enum vx_gone how, uint32_t now_ms)
 {
     VX_ASSERT(player < admission->config.players);
     struct place *place = &admission->places[player];
-    VX_ASSERT(place->state == PLACE_CONNECTED && place->connection == connection);
+    VX_ASSERT(place->state == PLACE_CONNECTED);
     admission->counters.clients--;
     if (how == VX_GONE_CLOSED) {
         place_free(admission, player);

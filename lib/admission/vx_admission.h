@@ -31,9 +31,7 @@ struct vx_admission_ask {
             uint8_t tag[VX_ADMISSION_TAG_BYTES];   /* what a token is known by */
             uint8_t from[VX_ADMISSION_FROM_BYTES]; /* address and port, compared as they are */
         };
-        struct { /* GONE */
-            uint32_t player, connection;
-        };
+        uint32_t player; /* GONE: each connection ends once */
     };
 };
 static_assert(sizeof(struct vx_admission_ask) == 64, "one question, one cache line");

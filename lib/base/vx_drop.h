@@ -41,7 +41,19 @@
     X(NETCODE_TOKEN_BAD, "netcode_token_bad", "connect token opens, but its fields make no sense") \
     X(NETCODE_OTHER_SERVER, "netcode_other_server", "connect token does not name this server's address") \
     X(NETCODE_USER_BAD, "netcode_user_bad", "connect token's user data is of no version or range that we know") \
-    X(NETCODE_CHALLENGE_FORGED, "netcode_challenge_forged", "challenge token is not one of ours") \
+    X(NETCODE_CHALLENGE_FORGED, "netcode_challenge_forged", "challenge token is not one of ours, or another client's") \
+    X(NETCODE_BEFORE_START, "netcode_before_start", "connect token may have been used before this server started") \
+    X(NETCODE_UNKNOWN, "netcode_unknown", "sealed packet from an address that has no session")     \
+    X(NETCODE_NOT_CONNECTED, "netcode_not_connected", "packet of a session from an address that is not connected yet") \
+    X(NETCODE_CONNECTED, "netcode_connected", "request or response from an address that is connected") \
+    X(NETCODE_ASKED, "netcode_asked", "response repeated while admission decides")                 \
+    X(NETCODE_NO_PLACE, "netcode_no_place", "request when every place for a session is taken")     \
+    X(NETCODE_RATE, "netcode_rate", "request beyond the handshakes that one second may have")      \
+    X(NETCODE_NETWORK_RATE, "netcode_network_rate", "request beyond the handshakes that a second may have for its source network") \
+    X(NETCODE_LOAD, "netcode_load", "handshake put off, because players' packets come first")      \
+    X(NETCODE_HANDSHAKE, "netcode_handshake", "request or response that admission is asked about") \
+    X(NETCODE_KEEP_ALIVE, "netcode_keep_alive", "keep-alive of a session, marked")                 \
+    X(NETCODE_DISCONNECT, "netcode_disconnect", "disconnect of a session")                         \
     X(BANNED, "banned", "source address is banned")                                                \
     X(OVER_RATE, "over_rate", "source sends more than the configured rate")
 

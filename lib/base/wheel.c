@@ -1,5 +1,5 @@
 /* A hashed wheel (Varghese and Lauck 1987, scheme 6) over intrusive lists of indices. What is due later than
- * one round stays in its slot and is passed over. Slot heads and the list of what is due lie behind the timers. */
+ * one round goes back to its slot when it is met. Slot heads and the list of what is due lie behind the timers. */
 #include "vx_base.h"
 
 static uint32_t due_list(const struct vx_wheel *wheel)
@@ -59,28 +59,33 @@ void vx_wheel_sooner(struct vx_wheel *wheel, uint32_t index, uint32_t due_ms)
         vx_wheel_set(wheel, index, due_ms);
 }
 
+/* The slot's whole list moves in one piece, whatever its length: who takes one timer pays for one. */
 static void tick(struct vx_wheel *wheel)
 {
-    uint32_t head = slot_of(wheel, wheel->done_ms), end_ms = wheel->done_ms + (1u << wheel->tick_bits);
-    for (uint32_t index = wheel->timers[head].next, next; index != head; index = next) {
-        next = wheel->timers[index].next;
-        if ((int32_t)(wheel->timers[index].due_ms - end_ms) < 0) {
-            vx_wheel_clear(wheel, index);
-            append(wheel, due_list(wheel), index);
-        }
+    struct vx_wheel_timer *slot = &wheel->timers[slot_of(wheel, wheel->done_ms)], *due = &wheel->timers[due_list(wheel)];
+    uint32_t head = (uint32_t)(slot - wheel->timers);
+    if (slot->next != head) { /* the due list is empty: its head takes the slot head's place */
+        *due = *slot;
+        wheel->timers[due->next].prev = wheel->timers[due->prev].next = due_list(wheel);
+        slot->next = slot->prev = head;
     }
-    wheel->done_ms = end_ms;
+    wheel->done_ms += 1u << wheel->tick_bits;
 }
 
 uint32_t vx_wheel_take(struct vx_wheel *wheel, uint32_t now_ms)
 {
-    uint32_t due = due_list(wheel);
-    while (wheel->timers[due].next == due) {
-        if ((int32_t)(now_ms - (wheel->done_ms + (1u << wheel->tick_bits))) < 0)
+    const uint32_t due = due_list(wheel);
+    for (;;) {
+        uint32_t index = wheel->timers[due].next;
+        if (index != due) {
+            vx_wheel_clear(wheel, index);
+            if ((int32_t)(wheel->timers[index].due_ms - wheel->done_ms) < 0)
+                return index;
+            append(wheel, slot_of(wheel, wheel->timers[index].due_ms), index); /* a later round's */
+        } else if ((int32_t)(now_ms - (wheel->done_ms + (1u << wheel->tick_bits))) < 0) {
             return VX_WHEEL_NONE;
-        tick(wheel);
+        } else {
+            tick(wheel);
+        }
     }
-    uint32_t index = wheel->timers[due].next;
-    vx_wheel_clear(wheel, index);
-    return index;
 }

@@ -149,7 +149,7 @@ uint32_t vx_io_receive(struct vx_io *io, uint64_t now)
     if (io->config.rules != NULL)
         count = vx_rules_filter(io->config.rules, io->mbufs, count, now, io->counters.drops);
     parse_burst(io, count);
-    vx_session_open(io->sessions, io->packets, count);
+    vx_session_open(io->sessions, io->packets, count, &(struct vx_session_time){ 0 });
     uint32_t done = 0;
     for (uint32_t i = 0; i < count; i++) {
         struct vx_packet *packet = &io->packets[i];

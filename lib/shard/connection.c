@@ -73,7 +73,7 @@ void player_part(struct vx_shard *shard, const struct vx_event *event)
 {
     VX_ASSERT(event->slot < shard->config.players_max);
     struct player *player = &shard->players[event->slot];
-    if (player->link != LINK_JOINED || event->number != shard->outboxes[event->slot].connection) {
+    if (player->link != LINK_JOINED || event->session != player->session || event->io != player->io) {
         shard->counters.parts_late++;
         return;
     }

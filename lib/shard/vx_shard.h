@@ -14,7 +14,7 @@ enum vx_event_kind {
     VX_EVENT_GRANT_DONE, /* the ledger has committed: number = chest number (receipt's low half) */
     VX_EVENT_DRAIN,      /* no new games from now on: FIND is refused, games under way go on */
     VX_EVENT_JOIN,       /* a transport with sessions has connected a client to the slot: fields below */
-    VX_EVENT_PART,       /* that connection has ended: number = its connection number, arg8 = enum vx_part */
+    VX_EVENT_PART,       /* that connection (io and session) has ended: arg8 = enum vx_part */
     VX_EVENT_PAUSE,      /* no new matches from now on: tickets are taken and wait */
     VX_EVENT_RESUME,     /* undoes DRAIN and PAUSE */
     VX_EVENT_TUNE,       /* a setting: number = enum vx_shard_setting, a = its value, checked by who sends it */

@@ -66,7 +66,7 @@ static struct vx_admission_verdict connect(uint64_t client_id, uint32_t token, u
 
 static void gone(struct vx_admission_verdict connected, enum vx_gone how)
 {
-    (void)ask((struct vx_admission_ask){ .kind = VX_ASK_GONE, .how = (uint8_t)how, .player = connected.player, .connection = connected.connection });
+    (void)ask((struct vx_admission_ask){ .kind = VX_ASK_GONE, .how = (uint8_t)how, .player = connected.player });
 }
 
 static const struct vx_admission_counters *counters(void)

@@ -5,6 +5,7 @@
 #include "vx_session.h"
 #include "vx_test.h"
 
+static const struct vx_session_time no_time = { 0 };
 enum { PLAYERS = 10, PLAYER = 3, PAYLOAD_BYTES = 32 };
 
 static struct vx_session_table *table_new(void)
@@ -64,7 +65,7 @@ static void check_frame(const uint8_t *frame, uint32_t bytes, const uint8_t *req
         CU_ASSERT_EQUAL((uint32_t)ip[4] << 8 | ip[5], udp_bytes);
 }
 
-static uint32_t seal_one(const struct vx_session_table *table, uint8_t *frame, uint32_t head_bytes)
+static uint32_t seal_one(struct vx_session_table *table, uint8_t *frame, uint32_t head_bytes)
 {
     struct vx_sealing sealing = { .frame = frame, .session = PLAYER, .head_bytes = (uint16_t)head_bytes, .payload_bytes = PAYLOAD_BYTES };
     vx_session_seal(table, &sealing, 1);
@@ -82,7 +83,7 @@ static void test_way_back(void)
     for (uint32_t i = 0; i < WAYS; i++) {
         uint8_t request[256], frame[256] = { 0 };
         struct vx_packet packet = packet_of(request, PLAYER, ways[i].ip_version, ways[i].l2_bytes);
-        vx_session_open(table, &packet, 1);
+        vx_session_open(table, &packet, 1, &no_time);
         CU_ASSERT(packet.drop == VX_DROP_NONE && packet.session == PLAYER && packet.header->player == PLAYER);
         uint32_t head_bytes = vx_session_head(table, PLAYER, frame);
         check_frame(frame, seal_one(table, frame, head_bytes), request, ways[i].ip_version, ways[i].l2_bytes);
@@ -96,10 +97,10 @@ static void test_way_changes_meanwhile(void)
         for (uint32_t j = 0; j < WAYS; j++) {
             uint8_t first[256], later[256], frame[256] = { 0 };
             struct vx_packet packet = packet_of(first, PLAYER, ways[i].ip_version, ways[i].l2_bytes);
-            vx_session_open(table, &packet, 1);
+            vx_session_open(table, &packet, 1, &no_time);
             uint32_t head_bytes = vx_session_head(table, PLAYER, frame);
             packet = packet_of(later, PLAYER, ways[j].ip_version, ways[j].l2_bytes);
-            vx_session_open(table, &packet, 1);
+            vx_session_open(table, &packet, 1, &no_time);
             check_frame(frame, seal_one(table, frame, head_bytes), first, ways[i].ip_version, ways[i].l2_bytes);
         }
 }
@@ -109,7 +110,7 @@ static void test_unknown_player(void)
     struct vx_session_table *table = table_new();
     uint8_t request[256];
     struct vx_packet packet = packet_of(request, PLAYERS, 4, 14);
-    vx_session_open(table, &packet, 1);
+    vx_session_open(table, &packet, 1, &no_time);
     CU_ASSERT_EQUAL(packet.drop, VX_DROP_BAD_PLAYER);
 }
 

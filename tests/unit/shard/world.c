@@ -97,8 +97,7 @@ void world_join(struct world *world, uint32_t player, uint32_t id, enum vx_join 
 
 void world_part(struct world *world, uint32_t player, enum vx_part how)
 {
-    struct vx_event event = { .kind = VX_EVENT_PART, .arg8 = (uint8_t)how, .session = session_of(world, player), .slot = player,
-                              .number = world->connections[player] };
+    struct vx_event event = { .kind = VX_EVENT_PART, .arg8 = (uint8_t)how, .session = session_of(world, player), .slot = player };
     world_step(world, &event, 1);
 }
 
