@@ -214,9 +214,14 @@ static struct client *client_free(struct vx_control *control)
     return NULL;
 }
 
+/* What the client has sent by now is read, and no more is taken: a socket that is closed with something unread resets
+ * its other end, which then does not hear why. */
 static void refuse(int fd, enum vx_control_code code, struct vx_error *error)
 {
-    char *text = request_refuse(code, error);
+    char *text = request_refuse(code, error), unread[512];
+    (void)shutdown(fd, SHUT_RD);
+    while (recv(fd, unread, sizeof(unread), MSG_DONTWAIT) > 0)
+        ;
     if (text != NULL) {
         (void)send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
         (void)send(fd, "\n", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
