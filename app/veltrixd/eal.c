@@ -9,7 +9,7 @@
 
 #include "app.h"
 
-enum { EAL_ARGUMENTS_MAX = 32, EAL_BYTES = 1024, HUGE_PAGE_KIB = 2048, NO_HUGE_SLACK_MIB = 32, RULES_SOURCE_BYTES = 16, RULES_BAN_BYTES = 112 };
+enum { EAL_ARGUMENTS_MAX = 32, EAL_BYTES = 1024, HUGE_PAGE_KIB = 2048, NO_HUGE_SLACK_MIB = 16, PAGE_BYTES = 4096, RULES_SOURCE_BYTES = 16, RULES_BAN_BYTES = 112 };
 
 struct eal_arguments {
     int count;
@@ -47,7 +47,8 @@ static void add_lcores(struct app *app, struct eal_arguments *arguments)
     add(arguments, "--main-lcore=0");
 }
 
-/* What no-huge must be told to reserve: pool, sessions, rings, buffers. */
+/* What no-huge must be told to reserve: pool, sessions, rings, buffers. A packet buffer takes a whole page there, because
+ * it may not cross into the next; rings take the next power of two above what they hold. */
 static unsigned memory_mib(const struct vx_config *config)
 {
     uint64_t io = 0, shard = 0;
@@ -55,8 +56,8 @@ static unsigned memory_mib(const struct vx_config *config)
         io += (config->lcores[i].roles & VX_ROLE_IO) != 0;
         shard += (config->lcores[i].roles & VX_ROLE_SHARD) != 0;
     }
-    uint64_t bytes = (uint64_t)config->memory.mbufs * 2560 + io * (vx_session_table_bytes(config->transport.players) + (2u << 20)) +
-                     io * config->shards.count * config->shards.ring_events * sizeof(struct vx_event) + shard * io * (1u << 20) + shard * (2u << 20) +
+    uint64_t bytes = (uint64_t)config->memory.mbufs * PAGE_BYTES + io * (vx_session_table_bytes(config->transport.players) + (2u << 20)) +
+                     io * config->shards.count * config->shards.ring_events * 2 * sizeof(struct vx_event) + shard * io * (1u << 20) + shard * (2u << 20) +
                      io * config->rules.sources * RULES_SOURCE_BYTES + (uint64_t)config->rules.bans_max * RULES_BAN_BYTES;
     return (unsigned)(bytes >> 20) + NO_HUGE_SLACK_MIB;
 }

@@ -101,6 +101,7 @@ static void drain(struct app *app)
         vx_control_poll(app->control, CONTROL_POLL_MS);
         vx_formula_supervise(app->formula);
     }
+    vx_log(VX_LOG_NOTICE, "stop", NULL, "drained in %lu ms, %lu events, jobs and grants left", ms, pending(app));
 }
 
 static void serve(struct app *app)
