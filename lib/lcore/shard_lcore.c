@@ -9,9 +9,15 @@
 #include "shard_lcore_private.h"
 #include "vx_memory.h"
 
-static void *allocate(void *heap, size_t bytes, size_t alignment)
+struct shard_memory {
+    struct vx_arenas *arenas;
+    uint32_t shard;
+};
+
+static void *allocate(void *context, size_t bytes, size_t alignment)
 {
-    return vx_arena_allocate(heap, bytes, alignment);
+    const struct shard_memory *memory = context;
+    return vx_arena_table(memory->arenas, memory->shard, bytes, alignment);
 }
 
 int vx_shard_lcore_create(const struct vx_shard_lcore_config *config, struct vx_shard_lcore **lcore, struct vx_error *error)
@@ -29,8 +35,9 @@ int vx_shard_lcore_create(const struct vx_shard_lcore_config *config, struct vx_
         one.shard = shard;
         one.seed = vx_mix64(config->shard.seed + shard);
         one.allocate = allocate;
-        one.allocate_context = vx_arena_heap(config->arenas, shard);
-        if (one.allocate_context == NULL)
+        struct shard_memory memory = { config->arenas, shard };
+        one.allocate_context = &memory; /* of use to vx_shard_create alone */
+        if (vx_arena_heap(config->arenas, shard) == NULL)
             return vx_error_set(error, -ENOMEM, "shard %u: no arena", shard);
         int rc = vx_shard_create(&one, &made->shards[i], error);
         if (rc != 0)
@@ -123,13 +130,13 @@ static void step(struct vx_shard_lcore *lcore, uint32_t local, uint64_t now_us, 
     lcore->counters.events += count;
 }
 
-static void fetch(const struct vx_shard *shard, const struct vx_event *events, uint32_t count)
+static void prefetch(const struct vx_shard *shard, const struct vx_event *events, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
-        vx_shard_fetch(shard, &events[i]);
+        vx_shard_prefetch(shard, &events[i]);
 }
 
-/* Looks at what lies in every ring, and fetches the players, before the first shard is stepped: a ring holds one or two
+/* Looks at what lies in every ring, and prefetches the players, before the first shard is stepped: a ring holds one or two
  * packets of a burst that is spread over 40 shards, so fetching within one ring, or a few ahead, comes too late. */
 static uint32_t actions_gather(struct vx_shard_lcore *lcore)
 {
@@ -144,8 +151,8 @@ static uint32_t actions_gather(struct vx_shard_lcore *lcore)
             waiting->ring = ring;
             waiting->local = local;
             waiting->count = count;
-            fetch(lcore->shards[local], waiting->zone.ptr1, waiting->zone.n1);
-            fetch(lcore->shards[local], waiting->zone.ptr2, count - waiting->zone.n1);
+            prefetch(lcore->shards[local], waiting->zone.ptr1, waiting->zone.n1);
+            prefetch(lcore->shards[local], waiting->zone.ptr2, count - waiting->zone.n1);
             waiting++;
         }
     }

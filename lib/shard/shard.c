@@ -270,10 +270,10 @@ uint32_t vx_shard_step(struct vx_shard *shard, uint64_t now_us, const struct vx_
     return done;
 }
 
-void vx_shard_fetch(const struct vx_shard *shard, const struct vx_event *event)
+void vx_shard_prefetch(const struct vx_shard *shard, const struct vx_event *event)
 {
     if (event->slot < shard->config.players_max)
-        (void)*(volatile const uint32_t *)&shard->players[event->slot].number;
+        __builtin_prefetch(&shard->players[event->slot]);
 }
 
 const struct vx_shard_counters *vx_shard_counters(const struct vx_shard *shard)

@@ -173,10 +173,9 @@ int vx_shard_create(const struct vx_shard_config *config, struct vx_shard **shar
 /* Runs the timers that are due at now_us (never goes back), then the events in order. Returns how many
  * events were taken: fewer than count when `out` has filled up. received: order within arrays is kept. */
 uint32_t vx_shard_step(struct vx_shard *shard, uint64_t now_us, const struct vx_event *events, uint32_t count, struct vx_shard_out *out);
-/* Fetches what the event will touch; call for a whole burst before stepping it. A load that nobody waits for, not a
- * prefetch instruction: those are dropped where the address is not in the TLB (measured on Zen 5 under KVM: the step of
- * a MOVE and a PING of one of 120,000 players takes 340 cycles with prefetches, 205 with loads, 111 when all is cached). */
-void vx_shard_fetch(const struct vx_shard *shard, const struct vx_event *event);
+/* Prefetches what the event will touch; call for a whole burst before stepping it. (A prefetch of an address that is not in
+ * the TLB is dropped, which is why tables are coloured: vx_memory.h.) */
+void vx_shard_prefetch(const struct vx_shard *shard, const struct vx_event *event);
 const struct vx_shard_quality *vx_shard_quality(const struct vx_shard *shard);
 const struct vx_shard_counters *vx_shard_counters(const struct vx_shard *shard);
 /* Bytes that create takes from allocate with this configuration. */

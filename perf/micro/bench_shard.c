@@ -133,7 +133,7 @@ static void prefetch(struct bed *bed, uint32_t shard)
     const struct side *side = &bed->sides[shard];
     uint64_t began = __rdtsc();
     for (uint32_t i = 0; i < side->count; i++)
-        vx_shard_fetch(side->shard, &side->events[i]);
+        vx_shard_prefetch(side->shard, &side->events[i]);
     bed->cycles += __rdtsc() - began;
 }
 

@@ -122,7 +122,7 @@ static void shard_run(struct server *server, uint32_t index, uint64_t time_us)
     do {
         out = (struct vx_shard_out){ .replies = replies, .jobs = jobs, .grants = grants, .reply_max = OUT_MAX, .job_max = OUT_MAX, .grant_max = OUT_MAX };
         for (uint32_t i = taken; i < count && i < taken + 32; i++)
-            vx_shard_fetch(server->shard[index], &server->events[index][i]);
+            vx_shard_prefetch(server->shard[index], &server->events[index][i]);
         taken += vx_shard_step(server->shard[index], time_us, server->events[index] + taken, count - taken, &out);
         for (uint32_t i = 0; i < out.reply_count; i++)
             reply_write(server, &replies[i]);

@@ -5,6 +5,7 @@
 #include "vx_memory.h"
 #include "vx_test.h"
 
+enum { COLOURED = 16 };
 static struct vx_arenas *arenas;
 
 static void an_arena_is_bounded(void)
@@ -34,6 +35,24 @@ static void reservation_is_not_residence(void)
     CU_ASSERT(vx_memory_resident_bytes() - before < 8u << 20);
 }
 
+/* Two tables in different arenas do not begin at the same set of a cache, nor of a TLB; what lies before one costs nothing. */
+static void tables_are_coloured(void)
+{
+    const size_t bytes = 1 << 20;
+    uint64_t before = vx_memory_resident_bytes();
+    uintptr_t tables[COLOURED];
+    for (uint32_t i = 0; i < COLOURED; i++) {
+        uint8_t *table = vx_arena_table(arenas, 3 + i, bytes, 64);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(table);
+        CU_ASSERT_EQUAL((uintptr_t)table % 64, 0);
+        table[0] = table[bytes - 1] = 1;
+        tables[i] = (uintptr_t)table;
+        for (uint32_t j = 0; j < i; j++)
+            CU_ASSERT(tables[i] / 64 % 64 != tables[j] / 64 % 64 && tables[i] / 4096 % 256 != tables[j] / 4096 % 256);
+    }
+    CU_ASSERT(vx_memory_resident_bytes() - before < (uint64_t)COLOURED << 20);
+}
+
 static void too_many_arenas_are_refused(void)
 {
     struct vx_arenas *none;
@@ -46,12 +65,13 @@ int main(void)
 {
     char *eal[] = { "test", "--no-huge", "--no-pci", "--no-shconf", "-m", "64", "--log-level=lib.eal:4", "--no-telemetry" };
     struct vx_error error;
-    if (rte_eal_init(sizeof(eal) / sizeof(eal[0]), eal) < 0 || vx_arenas_create(3, 32, -1, &arenas, &error) != 0)
+    if (rte_eal_init(sizeof(eal) / sizeof(eal[0]), eal) < 0 || vx_arenas_create(3 + COLOURED, 32, -1, &arenas, &error) != 0)
         return 2;
     static const struct vx_test tests[] = {
         { "an arena is bounded", an_arena_is_bounded },
         { "a full arena leaves its neighbour alone", a_full_arena_leaves_its_neighbour_alone },
         { "reservation is not residence", reservation_is_not_residence },
+        { "tables are coloured", tables_are_coloured },
         { "too many arenas are refused", too_many_arenas_are_refused },
     };
     return vx_test_main("memory", tests, sizeof(tests) / sizeof(tests[0]));
