@@ -109,7 +109,8 @@ static void result_write(struct io_open *open, const struct vx_reply *reply)
     open->payload_bytes = (uint16_t)(open->payload_bytes + vx_result_bytes(reply->type));
 }
 
-bool io_answer(struct vx_io *io, const struct vx_reply *reply, uint64_t now)
+/* The session's open packet with room for the reply; NULL when there is no buffer for one. */
+static struct io_open *open_for(struct vx_io *io, const struct vx_reply *reply, uint64_t now)
 {
     uint32_t note = *vx_session_note(io->sessions, reply->session);
     struct io_open *open = note != 0 ? &io->open[note - 1] : NULL;
@@ -117,10 +118,11 @@ bool io_answer(struct vx_io *io, const struct vx_reply *reply, uint64_t now)
         open_close(io, open);
         open = NULL;
     }
-    if (open == NULL)
-        open = open_new(io, reply, now);
-    if (VX_UNLIKELY(open == NULL))
-        return false;
+    return open != NULL ? open : open_new(io, reply, now);
+}
+
+static void open_add(struct vx_io *io, struct io_open *open, const struct vx_reply *reply)
+{
     VX_ASSERT(open->mbuf != NULL && open->session == reply->session);
     result_write(open, reply);
     if (reply->received_cycles != 0 && (open->received_cycles == 0 || reply->received_cycles < open->received_cycles))
@@ -130,16 +132,32 @@ bool io_answer(struct vx_io *io, const struct vx_reply *reply, uint64_t now)
         if (io->urgent_count < IO_OPEN_MAX)
             io->urgent[io->urgent_count++] = (uint32_t)(open - io->open);
     }
+}
+
+bool io_answer(struct vx_io *io, const struct vx_reply *reply, uint64_t now)
+{
+    struct io_open *open = open_for(io, reply, now);
+    if (VX_UNLIKELY(open == NULL))
+        return false;
+    open_add(io, open, reply);
     return true;
 }
 
 static void replies_gather(struct vx_io *io, const struct vx_reply *replies, uint32_t count, uint64_t now)
 {
     uint32_t out = 0;
+    struct io_open *open = NULL;
     for (uint32_t i = 0; i < count; i++)
         vx_session_prefetch(io->sessions, replies[i].session);
-    for (uint32_t i = 0; i < count; i++)
-        out += io_answer(io, &replies[i], now);
+    for (uint32_t i = 0; i < count; i++) { /* answers to one packet follow each other */
+        bool same = open != NULL && open->mbuf != NULL && open->session == replies[i].session && open->payload_bytes + sizeof(struct vx_wire_long) <= VX_WIRE_REPLY_BYTES_MAX;
+        if (!same)
+            open = open_for(io, &replies[i], now);
+        if (VX_UNLIKELY(open == NULL))
+            continue;
+        open_add(io, open, &replies[i]);
+        out++;
+    }
     io->counters.replies_in += count;
     io->counters.replies_out += out;
     io->counters.replies_dropped += count - out;

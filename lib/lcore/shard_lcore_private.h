@@ -12,7 +12,7 @@ enum {
     OUT_JOBS = 128,
     OUT_GRANTS = 64,
     BACKLOG_JOBS = 2048,   /* jobs that found every batch taken; beyond it a job times out in its shard */
-    EVENTS_BURST = 64,     /* taken from one ring in a pass */
+    EVENTS_BURST = 256,    /* taken from one ring in a pass */
     TIMERS_US = 1000,      /* an idle shard's timers run this often */
     COMMANDS = 64,         /* from the control thread */
     EVENT_ASK = VX_EVENT_KINDS, /* a command for the lcore itself: arg8 the question, number its key, a its turn */

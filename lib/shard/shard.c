@@ -247,10 +247,12 @@ static void event_in(struct vx_shard *shard, const struct vx_event *event)
     }
 }
 
-static bool has_room(const struct vx_shard_out *out)
+/* Events whose outputs certainly fit. */
+static uint32_t room(const struct vx_shard_out *out)
 {
-    return out->reply_count + VX_STEP_REPLIES_MAX <= out->reply_max && out->job_count + VX_STEP_JOBS_MAX <= out->job_max &&
-           out->grant_count + VX_STEP_GRANTS_MAX <= out->grant_max;
+    uint32_t replies = (out->reply_max - out->reply_count) / VX_STEP_REPLIES_MAX, jobs = (out->job_max - out->job_count) / VX_STEP_JOBS_MAX;
+    uint32_t grants = (out->grant_max - out->grant_count) / VX_STEP_GRANTS_MAX, least = replies < jobs ? replies : jobs;
+    return least < grants ? least : grants;
 }
 
 uint32_t vx_shard_step(struct vx_shard *shard, uint64_t now_us, const struct vx_event *events, uint32_t count, struct vx_shard_out *out)
@@ -260,10 +262,11 @@ uint32_t vx_shard_step(struct vx_shard *shard, uint64_t now_us, const struct vx_
     shard->now_ms = (uint32_t)(now_us / 1000);
     shard->out = out;
     uint32_t done = 0, timer = 0;
-    while (has_room(out) && (timer = vx_wheel_take(&shard->wheel, shard->now_ms)) != NONE)
+    while (room(out) > 0 && (timer = vx_wheel_take(&shard->wheel, shard->now_ms)) != NONE)
         timer_fire(shard, timer);
-    while (timer == NONE && done < count && has_room(out))
-        event_in(shard, &events[done++]);
+    for (uint32_t fit; timer == NONE && done < count && (fit = room(out)) > 0;)
+        for (uint32_t end = done + (fit < count - done ? fit : count - done); done < end; done++)
+            event_in(shard, &events[done]);
     const struct vx_shard_counters *c = &shard->counters;
     VX_ASSERT(c->actions_in == c->actions_answered + c->actions_refused + c->actions_repeated + c->actions_busy + c->actions_dropped_gone + c->actions_pending);
     shard->out = NULL;
