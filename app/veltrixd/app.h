@@ -44,6 +44,7 @@ struct app {
     uint32_t ports_started;
     uint64_t ports_watched_cycles;
     struct vx_rules *rules;
+    struct rte_ring *spread[VX_PORTS_MAX][VX_IO_LCORES_MAX]; /* [port][queue], where caps.spread */
     struct rte_mempool *pool;
     struct vx_arenas *arenas;
     struct rte_ring **actions[VX_IO_LCORES_MAX];               /* [io][shard] */

@@ -14,6 +14,7 @@
 enum {
     REPLY_RING = 8192,
     GRANT_RING = 4096,
+    SPREAD_RING = 2048, /* packets on their way to the io lcore of their flow: 32 full bursts */
     MBUF_CACHE = 256,
     MBUF_DATA_BYTES = RTE_PKTMBUF_HEADROOM + 2048,
 };
@@ -53,6 +54,19 @@ static int rings_create(struct app *app, struct vx_error *error)
     return 0;
 }
 
+/* Where the io lcores of a port spread flows among themselves: a ring to each. */
+static int spread_rings_create(struct app *app, struct vx_error *error)
+{
+    for (uint32_t i = 0; i < app->config.port_count; i++)
+        for (uint32_t queue = 0; app->ports[i].caps.spread && queue < app->config.ports[i].queues; queue++) {
+            char name[RTE_RING_NAMESIZE];
+            (void)snprintf(name, sizeof(name), "spread_%u_%u", i, queue);
+            if (queue >= VX_IO_LCORES_MAX || (app->spread[i][queue] = rte_ring_create(name, SPREAD_RING, SOCKET_ID_ANY, RING_F_SC_DEQ)) == NULL)
+                return vx_error_set(error, -ENOMEM, "ring %s of %d packets: %s", name, SPREAD_RING, rte_strerror(rte_errno));
+        }
+    return 0;
+}
+
 static int io_start(struct app *app, struct app_lcore *lcore, uint32_t index, struct vx_error *error)
 {
     const struct vx_config *config = &app->config;
@@ -62,7 +76,7 @@ static int io_start(struct app *app, struct app_lcore *lcore, uint32_t index, st
     lcore->port = device;
     struct vx_io_config io = {
         .port = device->id, .queue = lcore->config->queue, .index = index, .pool = app->pool,
-        .answers_control = port->owned, .rx_checksums = caps->rx_checksums,
+        .answers_control = port->owned, .rx_checksums = caps->rx_checksums, .tx_checksums = caps->tx_checksums,
         .players = config->transport.players, .shards = config->shards.count,
         .window_cycles = app->cycles_per_s / 1000000 * config->transport.window_us, .cycles_per_s = app->cycles_per_s,
         .packets_per_s = config->transport.packets_per_s, .busy_per_s = config->transport.busy_per_s,
@@ -74,6 +88,11 @@ static int io_start(struct app *app, struct app_lcore *lcore, uint32_t index, st
     memcpy(io.filter.address4, port->address4, sizeof(io.filter.address4));
     memcpy(io.filter.address6, port->address6, sizeof(io.filter.address6));
     memcpy(io.filter.mac, caps->mac, sizeof(io.filter.mac));
+    if (caps->spread) {
+        io.spread = app->spread[device->index];
+        io.spread_count = port->queues;
+        io.spread_index = lcore->config->queue;
+    }
     int rc = app_rules_lane(app, device, &io.rules, error);
     return rc == 0 ? vx_io_create(&io, &lcore->io, error) : rc;
 }
@@ -127,6 +146,8 @@ int app_setup(struct app *app, struct vx_error *error)
         rc = app_ports_start(app, error);
     if (rc == 0)
         rc = app_rules_start(app, error);
+    if (rc == 0)
+        rc = spread_rings_create(app, error);
     if (rc == 0)
         rc = control_plane_start(app, error);
     uint32_t io = 0, lane = 0;

@@ -28,6 +28,8 @@ static json_t *io_json(const struct app *app, const struct vx_io *io)
     json_t *object = json_object(), *drops = json_object(), *shed = json_array();
     put(object, "packets_in", c->packets_in);
     put(object, "packets_out", c->packets_out);
+    put(object, "packets_out_96", c->packets_out_96);
+    put(object, "packets_spread", c->packets_spread);
     put(object, "bytes_in", c->bytes_in);
     put(object, "bytes_out", c->bytes_out);
     put(object, "actions_in", c->actions_in);

@@ -55,7 +55,8 @@
     X(NETCODE_KEEP_ALIVE, "netcode_keep_alive", "keep-alive of a session, marked")                 \
     X(NETCODE_DISCONNECT, "netcode_disconnect", "disconnect of a session")                         \
     X(BANNED, "banned", "source address is banned")                                                \
-    X(OVER_RATE, "over_rate", "source sends more than the configured rate")
+    X(OVER_RATE, "over_rate", "source sends more than the configured rate")                        \
+    X(SPREAD_FULL, "spread_full", "ring to the io lcore that its flow belongs to is full")
 
 enum vx_drop {
 #define VX_DROP_ENUM(name, text, sentence) VX_DROP_##name,

@@ -43,6 +43,8 @@ int vx_io_create(const struct vx_io_config *config, struct vx_io **io, struct vx
     made->filter_checked.ip_checksum_checked = true;
     made->filter_checked.udp_checksum_checked = true;
     made->sessions = vx_session_table_create(table, config->players);
+    if (config->tx_checksums)
+        vx_session_checksums_by_port(made->sessions);
     bucket_set(&made->allowance, config->packets_per_s, config->cycles_per_s);
     bucket_set(&made->busy, config->busy_per_s, config->cycles_per_s);
     *io = made;

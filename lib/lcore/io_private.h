@@ -5,6 +5,7 @@
 #include "vx_lcore.h"
 
 enum {
+    IO_INLINE_BYTES = 96, /* header room of a 128-byte LLQ entry */
     IO_OPEN_MAX = 8192,   /* reply packets waiting for their window, a power of two */
     IO_TX_MAX = 1024,     /* packets sealed and not yet taken by the device, a power of two */
     IO_HEAD_BYTES = 96,   /* most that Ethernet, VLANs, IPv6 and UDP take */
@@ -65,6 +66,9 @@ void io_wanted_take(struct vx_io *io);
 
 /* Takes `tokens` from the bucket when there are as many. */
 bool io_bucket_take(struct io_bucket *bucket, uint64_t now, uint64_t cycles_per_s, uint64_t tokens);
+/* Exchanges packets of io->mbufs with the other io lcores of the port, so that each has its own flows; returns how many
+ * there are now, at most VX_BURST_MAX. */
+uint32_t io_spread(struct vx_io *io, uint32_t count);
 /* Adds one result to the session's open packet; false when there was no room for it. */
 bool io_answer(struct vx_io *io, const struct vx_reply *reply, uint64_t now);
 /* Puts a finished frame on the way out. */

@@ -139,7 +139,9 @@ static void mbufs_free(const struct vx_io *io, struct rte_mbuf **mbufs, uint32_t
 
 uint32_t vx_io_receive(struct vx_io *io, uint64_t now)
 {
-    const uint32_t taken = rte_eth_rx_burst(io->config.port, io->config.queue, io->mbufs, VX_BURST_MAX);
+    uint32_t taken = rte_eth_rx_burst(io->config.port, io->config.queue, io->mbufs, VX_BURST_MAX);
+    if (VX_UNLIKELY(io->config.spread_count > 0))
+        taken = io_spread(io, taken);
     uint32_t count = taken;
     if (taken == 0)
         return 0;

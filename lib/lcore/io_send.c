@@ -2,6 +2,7 @@
  * something in it is urgent, else when its window ends. Data plane. */
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
+#include <rte_ip.h>
 #include <rte_ring_peek_zc.h>
 #include <string.h>
 
@@ -30,6 +31,14 @@ static void put64(uint8_t *at, uint64_t value)
     memcpy(at, &value, sizeof(value));
 }
 
+/* The card is told what to compute, and where the headers are. */
+static void checksums_ask(struct rte_mbuf *mbuf, const struct vx_sealing *sealing)
+{
+    mbuf->l2_len = sealing->l2_bytes;
+    mbuf->l3_len = sealing->l3_bytes;
+    mbuf->ol_flags |= RTE_MBUF_F_TX_UDP_CKSUM | (sealing->l3_bytes == sizeof(struct rte_ipv4_hdr) ? RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM : RTE_MBUF_F_TX_IPV6);
+}
+
 static void closing_seal(struct vx_io *io)
 {
     struct io_closing *closing = &io->closing;
@@ -38,6 +47,8 @@ static void closing_seal(struct vx_io *io)
         struct io_tx *tx = &closing->tx[i];
         tx->mbuf->data_len = (uint16_t)closing->sealings[i].bytes;
         tx->mbuf->pkt_len = closing->sealings[i].bytes;
+        if (io->config.tx_checksums)
+            checksums_ask(tx->mbuf, &closing->sealings[i]);
         io_transmit(io, tx->mbuf, tx->received_cycles, tx->urgent);
     }
     closing->count = 0;
@@ -209,19 +220,20 @@ static uint32_t transmit_burst(struct vx_io *io)
         io->counters.paced++;
         return 0;
     }
-    uint64_t bytes = 0;
+    uint64_t bytes = 0, small = 0;
     for (uint32_t i = 0; i < count; i++)
         burst[i] = io->tx[(io->tx_tail + i) & (IO_TX_MAX - 1)].mbuf;
     for (uint32_t i = 0; i < count; i++)
-        bytes += burst[i]->pkt_len;
+        bytes += burst[i]->pkt_len, small += burst[i]->pkt_len <= IO_INLINE_BYTES;
     uint32_t sent = rte_eth_tx_burst(io->config.port, io->config.queue, burst, (uint16_t)count);
     for (uint32_t i = 0; i < sent; i++)
         residence_record(io, &io->tx[(io->tx_tail + i) & (IO_TX_MAX - 1)], now);
     for (uint32_t i = sent; i < count; i++)
-        bytes -= burst[i]->pkt_len;
+        bytes -= burst[i]->pkt_len, small -= burst[i]->pkt_len <= IO_INLINE_BYTES;
     io->tx_tail += sent;
     io->counters.packets_out += sent;
     io->counters.bytes_out += bytes;
+    io->counters.packets_out_96 += small;
     io->counters.tx_full += sent < count;
     return sent == VX_BURST_MAX ? sent : 0;
 }

@@ -22,6 +22,8 @@
  * actions_in = actions_queued + Σ actions_shed[]. */
 struct vx_io_counters {
     uint64_t packets_in, bytes_in, packets_out, bytes_out;
+    uint64_t packets_out_96;   /* of packets_out, frames of up to 96 bytes: those that ENA's LLQ takes along with the descriptor */
+    uint64_t packets_spread;   /* given to the io lcore that their flow belongs to; not in packets_in here */
     uint64_t drops[VX_DROP_COUNT];
     uint64_t actions_in, actions_queued, actions_shed[VX_SHED_CLASSES];
     uint64_t busy_answers;     /* BUSY sent for shed actions (bounded rate) */
@@ -40,6 +42,11 @@ struct vx_io_config {
     struct vx_frame_filter filter;
     bool answers_control;      /* owned port */
     bool rx_checksums;         /* the port verifies: trust mbuf flags */
+    bool tx_checksums;         /* the port computes IPv4's and UDP's */
+    /* Where the card cannot hash UDP to its queues, the io lcores of the port spread flows among themselves: spread[i] leads
+     * to the i-th of them, many producers, one consumer, struct rte_mbuf *. spread_count 0: the card's own hash is enough. */
+    struct rte_ring **spread;
+    uint32_t spread_count, spread_index; /* own place among them */
     struct vx_rules_lane *rules; /* who may not send; NULL: the port's driver sees to it */
     uint32_t players, shards;
     uint64_t window_cycles;    /* coalescing window */

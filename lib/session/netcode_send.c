@@ -66,6 +66,6 @@ void netcode_seal(struct vx_session_table *table, struct vx_sealing *sealings, u
     vx_aead_seal(netcode->aead, netcode->burst.jobs, count);
     for (uint32_t i = 0; i < count; i++) {
         sealings[i].bytes = sealings[i].head_bytes + sealings[i].payload_bytes + VX_NETCODE_TAG_BYTES;
-        head_finish(udps[i] - ip_bytes[i], udps[i], (uint32_t)(sealings[i].frame + sealings[i].bytes - udps[i]));
+        sealing_finish(table, &sealings[i], udps[i], ip_bytes[i]);
     }
 }

@@ -34,13 +34,13 @@ void plain_open(struct vx_session_table *table, struct vx_packet *packets, uint3
 }
 
 /* Read from the head, not from the way: a later packet of this player may have changed that since. */
-void plain_seal(struct vx_sealing *sealings, uint32_t count)
+void plain_seal(const struct vx_session_table *table, struct vx_sealing *sealings, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         struct vx_sealing *sealing = &sealings[i];
         const uint32_t ip_bytes = sealing->head_bytes < ETHERNET_BYTES + IP6_BYTES + UDP_BYTES ? IP4_BYTES : IP6_BYTES;
         uint8_t *udp = sealing->frame + sealing->head_bytes - UDP_BYTES;
-        head_finish(udp - ip_bytes, udp, UDP_BYTES + sealing->payload_bytes);
         sealing->bytes = sealing->head_bytes + sealing->payload_bytes;
+        sealing_finish(table, sealing, udp, ip_bytes);
     }
 }

@@ -36,6 +36,7 @@ static_assert(sizeof(struct entry) == VX_CACHE_LINE_BYTES, "one line a session")
 struct netcode;
 struct vx_session_table {
     uint32_t count; /* entries */
+    bool checksums_by_port;
     struct netcode *netcode; /* NULL: plain transport */
     struct entry entries[] VX_ALIGNED;
 };
@@ -117,9 +118,33 @@ static inline void head_finish(uint8_t *ip, uint8_t *udp, uint32_t udp_bytes)
     put16(udp + 6, checksum == 0 ? 0xffff : checksum); /* 0 says "no checksum" (RFC 768) */
 }
 
+/* The same where the port computes checksums: IPv4's stays zero, UDP's says what the pseudo header sums up to. */
+static inline void head_finish_for_port(uint8_t *ip, uint8_t *udp, uint32_t udp_bytes)
+{
+    const bool is_ip4 = udp - ip == IP4_BYTES;
+    const uint16_t length = htons((uint16_t)udp_bytes);
+    uint64_t sum = (uint64_t)htons(IPPROTO_UDP) + length;
+    sum = is_ip4 ? vx_checksum_add(sum, ip + 12, 8) : vx_checksum_add(sum, ip + 8, 32);
+    put16(is_ip4 ? ip + 2 : ip + 4, is_ip4 ? htons((uint16_t)(IP4_BYTES + udp_bytes)) : length);
+    put16(udp + 4, length);
+    put16(udp + 6, vx_checksum_fold(sum));
+}
+
+/* The last step of sealing: the frame's length is known. */
+static inline void sealing_finish(const struct vx_session_table *table, struct vx_sealing *sealing, uint8_t *udp, uint32_t ip_bytes)
+{
+    const uint32_t udp_bytes = (uint32_t)(sealing->frame + sealing->bytes - udp);
+    sealing->l2_bytes = (uint8_t)(udp - ip_bytes - sealing->frame);
+    sealing->l3_bytes = (uint8_t)ip_bytes;
+    if (VX_UNLIKELY(table->checksums_by_port))
+        head_finish_for_port(udp - ip_bytes, udp, udp_bytes);
+    else
+        head_finish(udp - ip_bytes, udp, udp_bytes);
+}
+
 /* Each transport's part of the calls in vx_session.h, which tell them apart once a burst. */
 void plain_open(struct vx_session_table *table, struct vx_packet *packets, uint32_t count);
-void plain_seal(struct vx_sealing *sealings, uint32_t count);
+void plain_seal(const struct vx_session_table *table, struct vx_sealing *sealings, uint32_t count);
 void netcode_open(struct vx_session_table *table, struct vx_packet *packets, uint32_t count, const struct vx_session_time *time);
 void netcode_seal(struct vx_session_table *table, struct vx_sealing *sealings, uint32_t count);
 /* Prefix and sequence number of the session's next packet; returns their length. */

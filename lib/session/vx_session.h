@@ -31,6 +31,8 @@ struct vx_session_table;
 /* memory: vx_session_table_bytes(players) bytes, cache-aligned, zeroed, borrowed. */
 size_t vx_session_table_bytes(uint32_t players);
 struct vx_session_table *vx_session_table_create(void *memory, uint32_t players);
+/* Start-up. The port computes checksums: IPv4's is left zero, UDP's is what the pseudo header sums up to, as cards want it. */
+void vx_session_checksums_by_port(struct vx_session_table *table);
 /* Opens a burst: checks payloads, finds sessions (prefetching), records the way back. */
 void vx_session_open(struct vx_session_table *table, struct vx_packet *packets, uint32_t count, const struct vx_session_time *time);
 /* Writes what goes before the payload for the way back to the session into frame (capacity at least 96 bytes, all of
@@ -42,6 +44,7 @@ struct vx_sealing {
     uint32_t session;
     uint16_t head_bytes, payload_bytes;
     uint32_t bytes; /* out: the frame's length */
+    uint8_t l2_bytes, l3_bytes; /* out: of Ethernet with its tags; of IP */
 };
 /* Completes a burst of at most VX_BURST_MAX: encryption, lengths and checksums. */
 void vx_session_seal(struct vx_session_table *table, struct vx_sealing *sealings, uint32_t count);

@@ -18,9 +18,14 @@ uint32_t vx_session_head(struct vx_session_table *table, uint32_t session, uint8
 void vx_session_seal(struct vx_session_table *table, struct vx_sealing *sealings, uint32_t count)
 {
     if (table->netcode == NULL)
-        plain_seal(sealings, count);
+        plain_seal(table, sealings, count);
     else
         netcode_seal(table, sealings, count);
+}
+
+void vx_session_checksums_by_port(struct vx_session_table *table)
+{
+    table->checksums_by_port = true;
 }
 
 void vx_session_prefetch(const struct vx_session_table *table, uint32_t session)
