@@ -1,203 +1,218 @@
-/* The ticket queue: intrusive lists of slot numbers, one per rating bucket and one of all tickets. */
-#include "vx_match.h"
+/* Birth, and tickets in and out. */
+#include <string.h>
 
-enum {
-    BUCKET_POINTS = 32,
-    BUCKETS = 128, /* ratings up to 4095 */
-    CANDIDATES_MAX = 64,
-    NEAREST_LOOKS_MAX = 1024,
-};
+#include "match_private.h"
 
-struct link {
-    uint32_t next, prev;
-};
-struct ticket {
-    struct link bucket, age;
-    uint32_t since_ms;
-    uint16_t rating;
-    bool queued;
-};
-struct vx_match {
-    uint32_t tickets_max, waiting;
-    uint32_t cursor; /* of vx_match_next: a queued slot or NONE */
-    uint32_t age_first, age_last;
-    uint32_t first[BUCKETS], last[BUCKETS];
-    uint32_t windows[VX_MATCH_WINDOWS];
-    struct ticket tickets[];
-};
-
-size_t vx_match_bytes(uint32_t tickets_max)
+static size_t rounded(size_t bytes)
 {
-    return sizeof(struct vx_match) + tickets_max * sizeof(struct ticket);
+    return (bytes + VX_CACHE_LINE_BYTES - 1) & ~(size_t)(VX_CACHE_LINE_BYTES - 1);
 }
 
-struct vx_match *vx_match_create(void *memory, uint32_t tickets_max)
+static uint32_t entry_bits_of(const struct vx_match_config *config)
 {
-    struct vx_match *match = memory;
-    match->tickets_max = tickets_max;
-    match->cursor = match->age_first = match->age_last = VX_MATCH_NONE;
-    for (uint32_t i = 0; i < BUCKETS; i++)
-        match->first[i] = match->last[i] = VX_MATCH_NONE;
+    uint32_t bits = 0;
+    while (1u << bits < config->entries)
+        bits++;
+    return bits;
+}
+
+/* Enough for every pool of the mode that has the most classes. */
+static uint32_t lines_of(const struct vx_match_config *config)
+{
+    uint32_t most = 1;
+    for (uint32_t i = 0; i < config->mode_count; i++) {
+        uint32_t classes = mode_classes(&config->modes[i]);
+        most = classes > most ? classes : most;
+    }
+    return config->pools_max * most;
+}
+
+static uint32_t buckets_of(const struct vx_match_config *config)
+{
+    uint32_t buckets = 4;
+    while (buckets < 2 * config->pools_max)
+        buckets *= 2;
+    return buckets;
+}
+
+size_t vx_match_bytes(const struct vx_match_config *config)
+{
+    size_t tickets = config->tickets_max;
+    return rounded(sizeof(struct vx_match)) + rounded(config->mode_count * sizeof(struct mode)) + rounded(tickets * sizeof(struct ticket)) +
+           rounded(tickets * sizeof(struct vx_match_person)) + rounded((tickets << entry_bits_of(config)) * sizeof(struct link)) + rounded(tickets * sizeof(struct link)) +
+           rounded(config->pools_max * sizeof(struct pool)) + rounded(buckets_of(config) * sizeof(uint16_t)) + rounded(lines_of(config) * sizeof(struct line));
+}
+
+static void *carve(char **at, size_t bytes)
+{
+    void *piece = *at;
+    *at += rounded(bytes);
+    return piece;
+}
+
+struct vx_match *vx_match_create(void *memory, const struct vx_match_config *config)
+{
+    char *at = memory;
+    VX_ASSERT(config->tickets_max > 0 && config->mode_count > 0 && config->mode_count <= VX_MATCH_MODES_MAX && config->entries > 0 &&
+              config->entries <= VX_MATCH_ENTRIES_MAX && config->pools_max > 0 && config->pools_max < UINT16_MAX / 4 &&
+              (uint64_t)config->tickets_max << entry_bits_of(config) < UINT32_MAX);
+    struct vx_match *match = carve(&at, sizeof(*match));
+    match->tickets_max = config->tickets_max;
+    match->mode_count = config->mode_count;
+    match->entry_bits = entry_bits_of(config);
+    match->pools_max = config->pools_max;
+    match->lines_max = lines_of(config);
+    match->bucket_mask = buckets_of(config) - 1;
+    match->modes = carve(&at, config->mode_count * sizeof(struct mode));
+    match->tickets = carve(&at, config->tickets_max * sizeof(struct ticket));
+    match->persons = carve(&at, config->tickets_max * sizeof(struct vx_match_person));
+    match->links = carve(&at, ((size_t)config->tickets_max << match->entry_bits) * sizeof(struct link));
+    match->ages = carve(&at, config->tickets_max * sizeof(struct link));
+    match->pools = carve(&at, config->pools_max * sizeof(struct pool));
+    match->buckets = carve(&at, buckets_of(config) * sizeof(uint16_t));
+    match->lines = carve(&at, match->lines_max * sizeof(struct line));
+    for (uint32_t i = 0; i < config->mode_count; i++)
+        mode_compile(&match->modes[i], &config->modes[i]);
+    modes_late(match);
     return match;
 }
 
-void vx_match_window_set(struct vx_match *match, uint32_t second, uint32_t window)
+struct vx_match_person *vx_match_person(struct vx_match *match, uint32_t slot)
 {
-    VX_ASSERT(second < VX_MATCH_WINDOWS);
-    match->windows[second] = window;
+    VX_ASSERT(slot < match->tickets_max);
+    return &match->persons[slot];
 }
 
-static uint32_t window_of(const struct vx_match *match, const struct ticket *ticket, uint32_t now_ms)
+/* ---- age: tickets by the second since which they wait ---- */
+static uint32_t second_of(const struct ticket *ticket)
 {
-    uint32_t second = (now_ms - ticket->since_ms) / 1000;
-    return match->windows[second < VX_MATCH_WINDOWS ? second : VX_MATCH_WINDOWS - 1];
+    return ticket->since_ms / 1000 % AGE_SECONDS;
 }
 
-uint32_t vx_match_window(const struct vx_match *match, uint32_t slot, uint32_t now_ms)
+static void age_insert(struct vx_match *match, uint32_t slot)
 {
-    return window_of(match, &match->tickets[slot], now_ms);
+    uint32_t *head = &match->age_heads[second_of(&match->tickets[slot])], first = *head - 1;
+    if (*head == 0) {
+        match->ages[slot] = (struct link){ slot, slot };
+        *head = slot + 1;
+        return;
+    }
+    match->ages[slot] = (struct link){ first, match->ages[first].prev };
+    match->ages[match->ages[first].prev].next = slot;
+    match->ages[first].prev = slot;
 }
 
-uint32_t vx_match_waiting(const struct vx_match *match)
+static void age_remove(struct vx_match *match, uint32_t slot)
 {
-    return match->waiting;
+    struct link link = match->ages[slot];
+    uint32_t *head = &match->age_heads[second_of(&match->tickets[slot])];
+    bool last = link.next + 1 == *head; /* of its second, going round */
+    if (match->late_slot == slot + 1)
+        match->late_slot = last ? 0 : link.next + 1;
+    if (link.next == slot) {
+        *head = 0;
+        return;
+    }
+    match->ages[link.prev].next = link.next;
+    match->ages[link.next].prev = link.prev;
+    if (*head == slot + 1)
+        *head = link.next + 1;
 }
 
-bool vx_match_has(const struct vx_match *match, uint32_t slot)
+static void seconds_add(struct vx_match *match, const struct ticket *ticket, uint32_t change)
 {
-    return match->tickets[slot].queued;
+    for (uint32_t modes = ticket->modes; modes != 0; modes &= modes - 1) {
+        struct mode *mode = &match->modes[__builtin_ctz(modes)];
+        mode->waiting += change;
+        mode->seconds[second_of(ticket)] += change;
+    }
 }
 
-uint32_t vx_match_since_ms(const struct vx_match *match, uint32_t slot)
+/* ---- in ---- */
+static enum vx_match_refusal refusal_of(const struct vx_match *match, const struct vx_ticket *ticket)
 {
-    return match->tickets[slot].since_ms;
+    if (ticket->modes == 0 || ticket->modes >> match->mode_count != 0)
+        return VX_MATCH_NO_MODE;
+    if (ticket->rating > VX_MATCH_RATING_MAX)
+        return VX_MATCH_RATING;
+    if (ticket->size == 0 || ticket->size > VX_MATCH_PARTY_MAX)
+        return VX_MATCH_PARTY_TOO_LARGE;
+    for (uint32_t i = 0; i < ticket->size; i++) {
+        if (ticket->members[i] >= match->tickets_max)
+            return VX_MATCH_MEMBER;
+        for (uint32_t j = 0; j < i; j++)
+            if (ticket->members[i] == ticket->members[j])
+                return VX_MATCH_MEMBER;
+    }
+    for (uint32_t modes = ticket->modes; modes != 0; modes &= modes - 1) {
+        enum vx_match_refusal refusal = mode_admits(match, &match->modes[__builtin_ctz(modes)], ticket->members, ticket->size, ticket->latency_ms);
+        if (refusal != VX_MATCH_TAKEN)
+            return refusal;
+    }
+    return VX_MATCH_TAKEN;
 }
 
-static uint32_t bucket_of(uint32_t rating)
+enum vx_match_refusal vx_match_add(struct vx_match *match, const struct vx_ticket *from, uint32_t now_ms)
 {
-    uint32_t bucket = rating / BUCKET_POINTS;
-    return bucket < BUCKETS ? bucket : BUCKETS - 1;
-}
-
-void vx_match_add(struct vx_match *match, uint32_t slot, uint32_t rating, uint32_t since_ms)
-{
-    VX_ASSERT(slot < match->tickets_max && !match->tickets[slot].queued && rating <= UINT16_MAX);
+    enum vx_match_refusal refusal = refusal_of(match, from);
+    if (refusal != VX_MATCH_TAKEN)
+        return refusal;
+    uint32_t slot = from->members[0];
     struct ticket *ticket = &match->tickets[slot];
-    uint32_t bucket = bucket_of(rating);
-    *ticket = (struct ticket){ { VX_MATCH_NONE, match->last[bucket] }, { VX_MATCH_NONE, match->age_last }, since_ms, (uint16_t)rating, true };
-    *(ticket->bucket.prev != VX_MATCH_NONE ? &match->tickets[ticket->bucket.prev].bucket.next : &match->first[bucket]) = slot;
-    *(ticket->age.prev != VX_MATCH_NONE ? &match->tickets[ticket->age.prev].age.next : &match->age_first) = slot;
-    match->last[bucket] = match->age_last = slot;
+    VX_ASSERT((ticket->flags & TICKET_QUEUED) == 0 && (int32_t)(now_ms - from->since_ms) >= 0);
+    *ticket = (struct ticket){ .since_ms = from->since_ms, .id = match->persons[slot].id, .rating = from->rating, .modes = from->modes, .size = from->size };
+    ticket->flags = (uint8_t)(TICKET_QUEUED | (from->first ? TICKET_FIRST : 0));
+    memcpy(ticket->sets, from->sets, sizeof(ticket->sets));
+    memcpy(ticket->attributes, from->attributes, sizeof(ticket->attributes));
+    memcpy(ticket->latency_ms, from->latency_ms, sizeof(ticket->latency_ms));
+    for (uint32_t i = 0; i < from->size; i++) {
+        struct vx_match_person *person = &match->persons[from->members[i]];
+        VX_ASSERT(person->blocked_count <= VX_MATCH_BLOCKED_MAX && person->met_count <= VX_MATCH_MET_MAX);
+        person->next = i + 1 < from->size ? from->members[i + 1] : VX_MATCH_NONE;
+        ticket->flags |= person->blocked_count + person->met_count > 0 ? TICKET_PICKY : 0;
+    }
+    if (!index_insert(match, slot, now_ms)) {
+        ticket->flags = 0;
+        return VX_MATCH_FULL;
+    }
+    age_insert(match, slot);
+    seconds_add(match, ticket, 1);
     match->waiting++;
+    return VX_MATCH_TAKEN;
+}
+
+/* ---- out ---- */
+void ticket_leave(struct vx_match *match, uint32_t slot)
+{
+    struct ticket *ticket = &match->tickets[slot];
+    index_remove(match, slot);
+    age_remove(match, slot);
+    seconds_add(match, ticket, UINT32_MAX); /* one less */
+    ticket->flags = 0;
+    match->waiting--;
 }
 
 void vx_match_remove(struct vx_match *match, uint32_t slot)
 {
-    VX_ASSERT(slot < match->tickets_max && match->tickets[slot].queued);
-    struct ticket *ticket = &match->tickets[slot];
-    uint32_t bucket = bucket_of(ticket->rating);
-    if (match->cursor == slot)
-        match->cursor = ticket->age.next;
-    *(ticket->bucket.prev != VX_MATCH_NONE ? &match->tickets[ticket->bucket.prev].bucket.next : &match->first[bucket]) = ticket->bucket.next;
-    *(ticket->bucket.next != VX_MATCH_NONE ? &match->tickets[ticket->bucket.next].bucket.prev : &match->last[bucket]) = ticket->bucket.prev;
-    *(ticket->age.prev != VX_MATCH_NONE ? &match->tickets[ticket->age.prev].age.next : &match->age_first) = ticket->age.next;
-    *(ticket->age.next != VX_MATCH_NONE ? &match->tickets[ticket->age.next].age.prev : &match->age_last) = ticket->age.prev;
-    ticket->queued = false;
-    match->waiting--;
+    VX_ASSERT(vx_match_has(match, slot));
+    ticket_leave(match, slot);
 }
 
-struct search {
-    const struct vx_match *match;
-    uint32_t slot, now_ms, window, looked;
-    uint32_t best, best_distance;
-};
-
-static void search_bucket(struct search *search, uint32_t bucket)
+bool vx_match_has(const struct vx_match *match, uint32_t slot)
 {
-    uint32_t rating = search->match->tickets[search->slot].rating;
-    for (uint32_t slot = search->match->first[bucket]; slot != VX_MATCH_NONE && search->looked < CANDIDATES_MAX;
-         slot = search->match->tickets[slot].bucket.next) {
-        const struct ticket *other = &search->match->tickets[slot];
-        if (slot == search->slot)
-            continue;
-        search->looked++;
-        uint32_t distance = rating > other->rating ? rating - other->rating : other->rating - rating;
-        if (distance < search->best_distance && distance <= search->window && distance <= window_of(search->match, other, search->now_ms)) {
-            search->best = slot;
-            search->best_distance = distance;
-        }
+    return slot < match->tickets_max && (match->tickets[slot].flags & TICKET_QUEUED) != 0;
+}
+
+uint16_t vx_match_party_rating(enum vx_match_aggregate aggregate, uint16_t bonus_points, const uint16_t *ratings, uint32_t count)
+{
+    uint32_t sum = 0, highest = 0;
+    VX_ASSERT(count > 0);
+    for (uint32_t i = 0; i < count; i++) {
+        sum += ratings[i];
+        highest = ratings[i] > highest ? ratings[i] : highest;
     }
-}
-
-uint32_t vx_match_find(const struct vx_match *match, uint32_t slot, uint32_t now_ms)
-{
-    const struct ticket *ticket = &match->tickets[slot];
-    struct search search = { match, slot, now_ms, window_of(match, ticket, now_ms), 0, VX_MATCH_NONE, UINT32_MAX };
-    uint32_t middle = bucket_of(ticket->rating), reach = search.window / BUCKET_POINTS + 1;
-    search_bucket(&search, middle);
-    for (uint32_t away = 1; away <= reach && away < BUCKETS && search.looked < CANDIDATES_MAX; away++) {
-        if (search.best_distance <= (away - 1) * BUCKET_POINTS)
-            break; /* nothing farther out can be nearer */
-        if (middle >= away)
-            search_bucket(&search, middle - away);
-        if (middle + away < BUCKETS)
-            search_bucket(&search, middle + away);
-    }
-    return search.best;
-}
-
-uint32_t vx_match_oldest_ms(const struct vx_match *match, uint32_t now_ms)
-{
-    return match->age_first != VX_MATCH_NONE ? now_ms - match->tickets[match->age_first].since_ms : 0;
-}
-
-static void nearest_in(const struct vx_match *match, uint32_t slot, uint32_t bucket, uint32_t *best, uint32_t *distance, uint32_t *looked)
-{
-    uint32_t rating = match->tickets[slot].rating;
-    for (uint32_t other = match->first[bucket]; other != VX_MATCH_NONE && *looked < NEAREST_LOOKS_MAX; other = match->tickets[other].bucket.next) {
-        uint32_t away = rating > match->tickets[other].rating ? rating - match->tickets[other].rating : match->tickets[other].rating - rating;
-        (*looked)++;
-        if (other != slot && away < *distance) {
-            *best = other;
-            *distance = away;
-        }
-    }
-}
-
-uint32_t vx_match_nearest(const struct vx_match *match, uint32_t slot, uint32_t *distance)
-{
-    uint32_t best = VX_MATCH_NONE, looked = 0, middle = bucket_of(match->tickets[slot].rating);
-    *distance = UINT32_MAX;
-    for (uint32_t away = 0; away < BUCKETS && (away == 0 || *distance > (away - 1) * BUCKET_POINTS); away++) {
-        if (middle >= away)
-            nearest_in(match, slot, middle - away, &best, distance, &looked);
-        if (away > 0 && middle + away < BUCKETS)
-            nearest_in(match, slot, middle + away, &best, distance, &looked);
-    }
-    return best;
-}
-
-uint32_t vx_match_next(struct vx_match *match)
-{
-    uint32_t slot = match->cursor != VX_MATCH_NONE ? match->cursor : match->age_first;
-    match->cursor = slot != VX_MATCH_NONE ? match->tickets[slot].age.next : VX_MATCH_NONE;
-    return slot;
-}
-
-void vx_match_check(const struct vx_match *match)
-{
-    uint32_t by_age = 0, by_bucket = 0, prev = VX_MATCH_NONE;
-    for (uint32_t slot = match->age_first; slot != VX_MATCH_NONE; slot = match->tickets[slot].age.next) {
-        VX_ASSERT(match->tickets[slot].queued && match->tickets[slot].age.prev == prev);
-        prev = slot;
-        by_age++;
-    }
-    VX_ASSERT(match->age_last == prev);
-    for (uint32_t bucket = 0; bucket < BUCKETS; bucket++)
-        for (uint32_t slot = match->first[bucket]; slot != VX_MATCH_NONE; slot = match->tickets[slot].bucket.next) {
-            VX_ASSERT(match->tickets[slot].queued && bucket_of(match->tickets[slot].rating) == bucket);
-            by_bucket++;
-        }
-    VX_ASSERT(by_age == match->waiting && by_bucket == match->waiting);
-    VX_ASSERT(match->cursor == VX_MATCH_NONE || match->tickets[match->cursor].queued);
+    uint32_t mean = (sum + count / 2) / count, rating = aggregate == VX_MATCH_MEAN ? mean : aggregate == VX_MATCH_HIGHEST ? highest
+                                                                                                                          : (mean + highest + 1) / 2;
+    rating += bonus_points * (count - 1);
+    return (uint16_t)(rating < VX_MATCH_RATING_MAX ? rating : VX_MATCH_RATING_MAX);
 }

@@ -31,7 +31,7 @@ static void tell_standing(struct vx_shard *shard, uint32_t slot)
     const struct hunt *hunt = player->hunt != NONE ? &shard->hunts[player->hunt] : NULL;
     if (player->state == PLAYER_SEARCHING)
         notice(shard, slot, (struct vx_reply){ .type = VX_RESULT_QUEUE_STATUS, .a = vx_match_waiting(shard->match),
-                                               .b = vx_match_window(shard->match, slot, shard->now_ms),
+                                               .b = ticket_status(shard, slot).window,
                                                .c = shard->now_ms - vx_match_since_ms(shard->match, slot) });
     else if (player->state == PLAYER_PROPOSED)
         result_push(shard, slot, (struct vx_reply){ .type = VX_RESULT_PROPOSAL, .a = hunt->match, .c = left_ms(shard, hunt->proposed_ms, shard->config.proposal_ms),

@@ -63,8 +63,8 @@ static void job_apply(struct vx_shard *shard, const struct job *job, const struc
         grant_evaluated(shard, job->grant, whole(event->out[0], 1, UINT16_MAX), whole(event->out[1], 1, 1000000));
         break;
     default:
-        vx_match_window_set(shard->match, job->grant, whole(event->out[0], 0, 4096));
-        shard->windows_ready = ++shard->windows_known == VX_MATCH_WINDOWS;
+        vx_match_window_set(shard->match, 0, job->grant, whole(event->out[0], 0, VX_MATCH_RATING_MAX));
+        shard->windows_ready = ++shard->windows_known == VX_MATCH_ROWS;
     }
 }
 
@@ -104,7 +104,7 @@ void job_timeout(struct vx_shard *shard, uint32_t index)
 /* The window of each second waited, asked for at the start. Players queue meanwhile. */
 void jobs_pairing(struct vx_shard *shard)
 {
-    for (uint32_t second = 0; second < VX_MATCH_WINDOWS; second++) {
+    for (uint32_t second = 0; second < VX_MATCH_ROWS; second++) {
         struct job *job = job_new(shard, VX_FORMULA_PAIRING);
         VX_ASSERT(job != NULL);
         job->grant = second;

@@ -17,6 +17,21 @@ static enum vx_code enter(struct vx_shard *shard, uint32_t slot, const struct vx
     return VX_CODE_OK;
 }
 
+void ticket_add(struct vx_shard *shard, uint32_t slot, uint32_t since_ms)
+{
+    const struct player *player = &shard->players[slot];
+    *vx_match_person(shard->match, slot) = (struct vx_match_person){ .id = player->id, .rating = (uint16_t)player->rating };
+    const struct vx_ticket ticket = { .since_ms = since_ms, .modes = 1, .rating = (uint16_t)player->rating, .size = 1, .members = { slot } };
+    VX_ASSERT(vx_match_add(shard->match, &ticket, shard->now_ms) == VX_MATCH_TAKEN);
+}
+
+struct vx_match_status ticket_status(const struct vx_shard *shard, uint32_t slot)
+{
+    struct vx_match_status status;
+    vx_match_status(shard->match, slot, shard->now_ms, &status);
+    return status;
+}
+
 static enum vx_code find(struct vx_shard *shard, uint32_t slot, const struct vx_event *action)
 {
     struct player *player = &shard->players[slot];
@@ -30,11 +45,11 @@ static enum vx_code find(struct vx_shard *shard, uint32_t slot, const struct vx_
         return VX_CODE_BAD_ARGUMENT; /* the token said the rating */
     if (action->b != 0)
         player->rating = (float)action->b;
-    vx_match_add(shard->match, slot, (uint32_t)player->rating, shard->now_ms);
+    ticket_add(shard, slot, shard->now_ms);
     shard->counters.tickets_in++;
     timer_sooner(shard, slot, shard->now_ms + shard->config.search_ms_max);
     answer_long(shard, action, (struct vx_reply){ .type = VX_RESULT_QUEUE_STATUS, .a = vx_match_waiting(shard->match),
-                                                  .b = vx_match_window(shard->match, slot, shard->now_ms) });
+                                                  .b = ticket_status(shard, slot).window });
     return VX_CODE_OK;
 }
 
@@ -57,7 +72,6 @@ static enum vx_code propose(struct vx_shard *shard, uint32_t slot, const struct 
     (void)action;
     const struct player *player = &shard->players[slot];
     const struct hunt *hunt = &shard->hunts[player->hunt];
-    vx_match_remove(shard->match, slot);
     quality_of_wait(shard, shard->now_ms - vx_match_since_ms(shard->match, slot));
     result_push(shard, slot, (struct vx_reply){ .type = VX_RESULT_PROPOSAL, .a = hunt->match, .c = shard->config.proposal_ms,
                                                 .b = (uint32_t)shard->players[hunt->players[1 - player->side]].rating });
@@ -93,7 +107,7 @@ static enum vx_code decline(struct vx_shard *shard, uint32_t slot, const struct 
 static enum vx_code search_on(struct vx_shard *shard, uint32_t slot, const struct vx_event *action)
 {
     (void)action;
-    vx_match_add(shard->match, slot, (uint32_t)shard->players[slot].rating, vx_match_since_ms(shard->match, slot));
+    ticket_add(shard, slot, vx_match_since_ms(shard->match, slot));
     shard->players[slot].hunt = NONE;
     timer_sooner(shard, slot, vx_match_since_ms(shard->match, slot) + shard->config.search_ms_max);
     queue_notice(shard, slot, VX_CODE_DECLINED);
@@ -215,13 +229,11 @@ enum vx_code player_event(struct vx_shard *shard, uint32_t slot, uint32_t event,
     return code;
 }
 
-void players_match(struct vx_shard *shard, uint32_t slot)
+void matches_make(struct vx_shard *shard, uint32_t looks)
 {
-    if (!matches_open(shard))
-        return;
-    uint32_t other = vx_match_find(shard->match, slot, shard->now_ms);
-    if (other != VX_MATCH_NONE)
-        (void)match_open(shard, slot, other); /* there is a free hunt: asked above */
+    struct vx_match_found found;
+    if (matches_open(shard) && vx_match_step(shard->match, shard->now_ms, looks, &found, 1) == 1)
+        (void)match_open(shard, found.ticket[0], found.ticket[1]); /* there is a free hunt: asked above */
 }
 
 /* A connection's transport says when it ends; one that was lost may come back within the grace time. */

@@ -7,7 +7,7 @@
 
 static uint32_t jobs_of(const struct vx_shard_config *config)
 {
-    return config->players_max / 4 + 2 * VX_MATCH_WINDOWS;
+    return config->players_max / 4 + 2 * VX_MATCH_ROWS;
 }
 
 static uint32_t grants_of(const struct vx_shard_config *config)
@@ -26,11 +26,20 @@ static uint32_t timers_of(const struct vx_shard_config *config)
     return config->players_max + config->hunts_max + jobs_of(config) + grants_of(config) + 1;
 }
 
+/* Duels: two players, windows by the pairing formula. */
+static struct vx_match_config match_config(const struct vx_shard_config *config)
+{
+    static const struct vx_match_mode duel = { .name = "duel", .teams_min = 2, .teams_max = 2, .teams_multiple = 1, .size_min = 1, .size_max = 1, .size_multiple = 1,
+                                               .step_ms = 1000, .means = { { [0 ... VX_MATCH_ROWS - 1] = UINT16_MAX } } };
+    return (struct vx_match_config){ .tickets_max = config->players_max, .mode_count = 1, .modes = &duel, .entries = 1, .pools_max = 1 };
+}
+
 size_t vx_shard_bytes(const struct vx_shard_config *config)
 {
+    struct vx_match_config match = match_config(config);
     return rounded(sizeof(struct vx_shard)) + rounded(config->players_max * sizeof(struct player)) + rounded(config->players_max * sizeof(struct outbox)) +
            rounded(config->hunts_max * sizeof(struct hunt)) + rounded(jobs_of(config) * sizeof(struct job)) +
-           rounded(grants_of(config) * sizeof(struct grant)) + rounded(vx_match_bytes(config->players_max)) + rounded(vx_wheel_bytes(timers_of(config), TIMER_SLOTS));
+           rounded(grants_of(config) * sizeof(struct grant)) + rounded(vx_match_bytes(&match)) + rounded(vx_wheel_bytes(timers_of(config), TIMER_SLOTS));
 }
 
 static int check_config(const struct vx_shard_config *config, struct vx_error *error)
@@ -92,7 +101,8 @@ int vx_shard_create(const struct vx_shard_config *config, struct vx_shard **crea
     shard->hunts = carve(&at, config->hunts_max * sizeof(struct hunt));
     shard->jobs = carve(&at, shard->jobs_max * sizeof(struct job));
     shard->grants = carve(&at, shard->grants_max * sizeof(struct grant));
-    shard->match = vx_match_create(carve(&at, vx_match_bytes(config->players_max)), config->players_max);
+    struct vx_match_config match = match_config(config);
+    shard->match = vx_match_create(carve(&at, vx_match_bytes(&match)), &match);
     vx_wheel_create(&shard->wheel, carve(&at, vx_wheel_bytes(timers_of(config), TIMER_SLOTS)), timers_of(config), TIMER_SLOTS, TIMER_TICK_BITS, 0);
     lists_create(shard);
     *created = shard;
@@ -194,18 +204,14 @@ static void action_in(struct vx_shard *shard, const struct vx_event *event)
     trail_add(shard, event, code);
     action_count(shard, event, code);
     if (event->type == VX_ACTION_FIND && code == VX_CODE_OK)
-        players_match(shard, event->slot);
+        matches_make(shard, MATCH_LOOKS);
 }
 
 /* Tickets that found nobody when they came: windows widen with time. */
 static void match_tick(struct vx_shard *shard)
 {
-    for (uint32_t i = 0; i < MATCH_LOOKS; i++) {
-        uint32_t slot = vx_match_next(shard->match);
-        if (slot == VX_MATCH_NONE)
-            break;
-        players_match(shard, slot);
-    }
+    for (uint32_t i = 0; i < MATCHES_IN_TICK; i++)
+        matches_make(shard, MATCH_LOOKS);
     shard->counters.ticket_oldest_ms = vx_match_oldest_ms(shard->match, shard->now_ms);
     timer_set(shard, shard->timer_match, shard->now_ms + MATCH_TICK_MS);
 }

@@ -23,7 +23,8 @@ enum {
     TIMER_TICK_BITS = 2,    /* 4 ms */
     TIMER_SLOTS = 1024,     /* a round of 4 s; what is due later is passed over */
     MATCH_TICK_MS = 50,
-    MATCH_LOOKS = 8,        /* tickets looked at again in a tick: bounds a step's replies */
+    MATCH_LOOKS = 64,       /* tickets looked at for one match */
+    MATCHES_IN_TICK = 8,    /* bounds a step's replies */
     GRANT_RETRY_MS = 1000,
     GRANT_ROOM_MS = 100,
     JOB_TRIES_MAX = 3,
@@ -173,7 +174,10 @@ void player_part(struct vx_shard *shard, const struct vx_event *event);
 /* player_fsm.c: BAD_ARGUMENT and the like when a cell refuses; nothing has changed then. */
 enum vx_code player_event(struct vx_shard *shard, uint32_t slot, uint32_t event, const struct vx_event *action);
 void player_timer(struct vx_shard *shard, uint32_t slot);
-void players_match(struct vx_shard *shard, uint32_t slot);
+void ticket_add(struct vx_shard *shard, uint32_t slot, uint32_t since_ms);
+/* Looks for one match and proposes it. */
+void matches_make(struct vx_shard *shard, uint32_t looks);
+struct vx_match_status ticket_status(const struct vx_shard *shard, uint32_t slot);
 void player_rearm(struct vx_shard *shard, uint32_t slot);
 /* The cell's action by name, NULL when it is empty; next: PLAYER_STATES when the state stays. For tables.c. */
 const char *player_cell(uint32_t state, uint32_t event, uint32_t *next);

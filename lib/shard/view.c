@@ -20,7 +20,7 @@ static void trail_view(const struct vx_shard *shard, const struct outbox *outbox
     }
 }
 
-static enum vx_wait_reason why_searching(const struct vx_shard *shard, uint32_t slot, const struct vx_player_view *view)
+static enum vx_wait_reason why_searching(const struct vx_shard *shard, const struct vx_player_view *view)
 {
     if (!shard->windows_ready)
         return VX_WAIT_WINDOWS;
@@ -32,20 +32,20 @@ static enum vx_wait_reason why_searching(const struct vx_shard *shard, uint32_t 
         return VX_WAIT_HUNTS;
     if (view->nearest_player == VX_VIEW_NONE)
         return VX_WAIT_ALONE;
-    return vx_match_find(shard->match, slot, shard->now_ms) != VX_MATCH_NONE ? VX_WAIT_NEXT_LOOK : VX_WAIT_DISTANCE;
+    return view->nearest_distance <= view->window && view->nearest_distance <= view->nearest_window ? VX_WAIT_NEXT_LOOK : VX_WAIT_DISTANCE;
 }
 
 static void search_view(const struct vx_shard *shard, uint32_t slot, struct vx_player_view *view)
 {
     uint32_t distance, nearest = vx_match_nearest(shard->match, slot, &distance);
     view->waited_ms = shard->now_ms - vx_match_since_ms(shard->match, slot);
-    view->window = vx_match_window(shard->match, slot, shard->now_ms);
+    view->window = ticket_status(shard, slot).window;
     if (nearest != VX_MATCH_NONE) {
         view->nearest_player = shard->players[nearest].id;
         view->nearest_distance = distance;
-        view->nearest_window = vx_match_window(shard->match, nearest, shard->now_ms);
+        view->nearest_window = ticket_status(shard, nearest).window;
     }
-    view->reason = (uint8_t)why_searching(shard, slot, view);
+    view->reason = (uint8_t)why_searching(shard, view);
 }
 
 void vx_shard_view_player(const struct vx_shard *shard, uint32_t slot, struct vx_player_view *view)

@@ -1,0 +1,297 @@
+/* Where tickets lie: pools by key, in each a line for every class, in each line a list for every rating point.
+ * A ticket has an entry in every pool in which it may ever be matched; what it may not yet is for the search. */
+#include "match_private.h"
+
+/* ---- points ---- */
+static void line_insert(struct vx_match *match, struct line *line, uint32_t entry)
+{
+    const struct ticket *ticket = &match->tickets[slot_of(match, entry)];
+    struct link *links = match->links;
+    uint32_t *head = &line->heads[ticket->rating], first = *head - 1;
+    line->count++;
+    if (*head == 0) {
+        links[entry] = (struct link){ entry, entry };
+        *head = entry + 1;
+        line->points[ticket->rating / BLOCK_POINTS] |= 1ull << ticket->rating % BLOCK_POINTS;
+        line->blocks |= 1ull << ticket->rating / BLOCK_POINTS;
+        return;
+    }
+    links[entry] = (struct link){ first, links[first].prev };
+    links[links[first].prev].next = entry;
+    links[first].prev = entry;
+    /* Last, but for a ticket that comes back with time earned or ahead of all. */
+    if ((ticket->flags & TICKET_FIRST) || (int32_t)(ticket->since_ms - match->tickets[slot_of(match, first)].since_ms) < 0)
+        *head = entry + 1;
+}
+
+static void line_remove(struct vx_match *match, struct line *line, uint32_t entry, uint32_t point)
+{
+    struct link *links = match->links, link = links[entry];
+    struct pool *pool = &match->pools[line->pool];
+    line->count--;
+    if (pool->resume == entry + 1 && match->modes[pool->mode].pairs) { /* a sweep was to go on here */
+        bool last = link.next + 1 == line->heads[point];
+        pool->resume = last ? 0 : link.next + 1;
+        pool->now.from = (uint16_t)(point + last);
+    }
+    if (link.next == entry) {
+        line->heads[point] = 0;
+        line->points[point / BLOCK_POINTS] &= ~(1ull << point % BLOCK_POINTS);
+        if (line->points[point / BLOCK_POINTS] == 0)
+            line->blocks &= ~(1ull << point / BLOCK_POINTS);
+        return;
+    }
+    links[link.prev].next = link.next;
+    links[link.next].prev = link.prev;
+    if (line->heads[point] == entry + 1)
+        line->heads[point] = link.next + 1;
+}
+
+/* ---- pools ---- */
+static uint64_t key_of(const struct mode *mode, uint32_t number, const struct ticket *ticket, uint32_t region, bool any)
+{
+    uint64_t key = (uint64_t)number << 32 | (uint64_t)region << 40 | (uint64_t)any << 48;
+    for (uint32_t i = 0; i < VX_MATCH_ATTRIBUTES; i++)
+        if (mode->rules.equal_ms[i] != 0 && !(any && i == mode->soft))
+            key |= (uint64_t)ticket->attributes[i] << (8 * i);
+    return key;
+}
+
+static uint32_t bucket_of(const struct vx_match *match, uint64_t key)
+{
+    uint32_t bucket = (uint32_t)vx_mix64(key) & match->bucket_mask;
+    while (match->buckets[bucket] != 0 && match->pools[match->buckets[bucket] - 1].key != key)
+        bucket = (bucket + 1) & match->bucket_mask;
+    return bucket;
+}
+
+static void bucket_clear(struct vx_match *match, uint32_t bucket)
+{
+    match->buckets[bucket] = 0;
+    for (uint32_t at = (bucket + 1) & match->bucket_mask; match->buckets[at] != 0; at = (at + 1) & match->bucket_mask) {
+        uint16_t pool = match->buckets[at]; /* whoever was pushed past the hole goes back */
+        match->buckets[at] = 0;
+        match->buckets[bucket_of(match, match->pools[pool - 1].key)] = pool;
+    }
+}
+
+static void pool_free(struct vx_match *match, struct pool *pool)
+{
+    for (uint32_t class = 0; class < CLASSES; class ++)
+        if (pool->lines[class] != 0) {
+            match->lines[pool->lines[class] - 1].next_free = match->line_free;
+            match->line_free = pool->lines[class];
+            pool->lines[class] = 0;
+        }
+    bucket_clear(match, bucket_of(match, pool->key));
+    pool->used = false;
+}
+
+/* A pool that nobody has used, or else an empty one: it keeps its place until somebody needs it. */
+static struct pool *pool_free_find(struct vx_match *match)
+{
+    for (uint32_t i = 0; i < match->pools_max; i++)
+        if (!match->pools[i].used)
+            return &match->pools[i];
+    for (uint32_t i = 0; i < match->pools_max; i++)
+        if (match->pools[i].tickets == 0 && !match->pools[i].queued) {
+            pool_free(match, &match->pools[i]);
+            return &match->pools[i];
+        }
+    return NULL;
+}
+
+static struct pool *pool_of(struct vx_match *match, uint64_t key, uint32_t mode, uint32_t region, bool any)
+{
+    uint32_t bucket = bucket_of(match, key);
+    if (match->buckets[bucket] != 0)
+        return &match->pools[match->buckets[bucket] - 1];
+    struct pool *pool = pool_free_find(match);
+    if (pool == NULL)
+        return NULL;
+    *pool = (struct pool){ .key = key, .mode = (uint8_t)mode, .region = (uint8_t)region, .any = any, .used = true, .now = { 1, 0 }, .later = { 1, 0 } };
+    match->buckets[bucket_of(match, key)] = (uint16_t)(pool - match->pools + 1);
+    return pool;
+}
+
+/* NULL when a mode's classes have grown since the lines were counted, and all are taken. */
+static struct line *line_of(struct vx_match *match, struct pool *pool, uint32_t class)
+{
+    if (pool->lines[class] != 0)
+        return &match->lines[pool->lines[class] - 1];
+    if (match->line_free == 0 && match->lines_taken == match->lines_max)
+        return NULL;
+    uint32_t index = match->line_free != 0 ? match->line_free - 1u : match->lines_taken++;
+    struct line *line = &match->lines[index];
+    if (match->line_free != 0)
+        match->line_free = line->next_free;
+    line->pool = (uint16_t)(pool - match->pools);
+    line->class = (uint8_t) class;
+    pool->lines[class] = (uint16_t)(index + 1);
+    return line;
+}
+
+void pool_queue(struct vx_match *match, struct pool *pool)
+{
+    if (pool->queued)
+        return;
+    uint16_t name = (uint16_t)(pool - match->pools + 1);
+    pool->queued = true;
+    pool->next = 0;
+    *(match->queue_last != 0 ? &match->pools[match->queue_last - 1].next : &match->queue_first) = name;
+    match->queue_last = name;
+}
+
+void pool_flood(struct vx_match *match, struct pool *pool)
+{
+    pool->later = (struct range){ 0, POINTS - 1 };
+    pool->flooded = true;
+    pool_queue(match, pool);
+}
+
+void pool_newcomer(struct vx_match *match, struct pool *pool, uint32_t slot, uint32_t reach)
+{
+    uint32_t rating = match->tickets[slot].rating, from = rating > reach ? rating - reach : 0, to = rating + reach < POINTS ? rating + reach : POINTS - 1;
+    bool empty = pool->later.from > pool->later.to;
+    pool->later.from = (uint16_t)(empty || from < pool->later.from ? from : pool->later.from);
+    pool->later.to = (uint16_t)(empty || to > pool->later.to ? to : pool->later.to);
+    if (pool->fresh_count < FRESH)
+        pool->fresh[(pool->fresh_first + pool->fresh_count++) % FRESH] = slot;
+    else
+        pool->flooded = true;
+    pool_queue(match, pool);
+}
+
+/* ---- tickets ---- */
+static bool entry_add(struct vx_match *match, uint32_t slot, uint32_t *count, uint32_t number, uint32_t region, bool any, uint32_t now_ms)
+{
+    struct ticket *ticket = &match->tickets[slot];
+    const struct mode *mode = &match->modes[number];
+    if (*count == 1u << match->entry_bits)
+        return true; /* the nearest regions have their places */
+    struct pool *pool = pool_of(match, key_of(mode, number, ticket, region, any), number, region, any);
+    struct line *line = pool != NULL ? line_of(match, pool, ticket_class(match, mode, slot)) : NULL;
+    if (line == NULL)
+        return false;
+    ticket->lines[*count] = (uint16_t)(line - match->lines + 1);
+    line_insert(match, line, slot << match->entry_bits | *count);
+    (*count)++;
+    pool->tickets++;
+    pool_newcomer(match, pool, slot, any ? mode->window_max : mode->window[row_of(mode, waited_of(ticket, now_ms))]);
+    return true;
+}
+
+static uint32_t regions_by_latency(const struct mode *mode, const struct ticket *ticket, uint32_t *regions)
+{
+    uint32_t count = 0;
+    for (uint32_t region = 0; region < mode->rules.region_count; region++) {
+        uint32_t limit_ms = mode->rules.latency_ms[region] + (uint32_t)mode->rules.latency_more.at[VX_MATCH_ROWS - 1], at = count;
+        if (ticket->latency_ms[region] == VX_MATCH_UNREACHABLE || ticket->latency_ms[region] > limit_ms)
+            continue;
+        for (; at > 0 && ticket->latency_ms[regions[at - 1]] > ticket->latency_ms[region]; at--)
+            regions[at] = regions[at - 1];
+        regions[at] = region;
+        count++;
+    }
+    return count;
+}
+
+static bool mode_insert(struct vx_match *match, uint32_t slot, uint32_t number, uint32_t *count, uint32_t now_ms)
+{
+    const struct mode *mode = &match->modes[number];
+    uint32_t regions[VX_MATCH_REGIONS] = { NO_REGION }, region_count = 1;
+    if (mode->rules.region_count > 0)
+        region_count = regions_by_latency(mode, &match->tickets[slot], regions);
+    for (uint32_t i = 0; i < region_count; i++)
+        if (!entry_add(match, slot, count, number, regions[i], false, now_ms) || (mode->soft != NO_SOFT && !entry_add(match, slot, count, number, regions[i], true, now_ms)))
+            return false;
+    return true;
+}
+
+/* A mode that has changed may not take everybody who waited for it. */
+static bool still_admitted(const struct vx_match *match, uint32_t slot, uint32_t number)
+{
+    if ((match->moving_modes & (1u << number)) == 0)
+        return true;
+    uint32_t members[VX_MATCH_PARTY_MAX], size = 0;
+    for (uint32_t member = slot; member != VX_MATCH_NONE; member = match->persons[member].next)
+        members[size++] = member;
+    return mode_admits(match, &match->modes[number], members, size, match->tickets[slot].latency_ms) == VX_MATCH_TAKEN;
+}
+
+bool index_insert(struct vx_match *match, uint32_t slot, uint32_t now_ms)
+{
+    uint32_t count = 0;
+    for (uint32_t number = 0; number < match->mode_count; number++)
+        if ((match->tickets[slot].modes & (1u << number)) && still_admitted(match, slot, number) && !mode_insert(match, slot, number, &count, now_ms)) {
+            index_remove(match, slot);
+            return false;
+        }
+    return count > 0;
+}
+
+void index_remove(struct vx_match *match, uint32_t slot)
+{
+    struct ticket *ticket = &match->tickets[slot];
+    for (uint32_t i = 0; i < 1u << match->entry_bits && ticket->lines[i] != 0; i++) {
+        struct line *line = &match->lines[ticket->lines[i] - 1];
+        line_remove(match, line, slot << match->entry_bits | i, ticket->rating);
+        match->pools[line->pool].tickets--;
+        ticket->lines[i] = 0;
+    }
+}
+
+/* ---- walking ---- */
+static void walk_settle(struct walk *walk, uint32_t i, uint32_t point)
+{
+    const struct line *line = walk->at[i].line;
+    point = walk->down ? point_down(line, point) : point_up(line, point);
+    walk->at[i].point = point;
+    if (point == POINTS)
+        walk->at[i] = walk->at[--walk->lines];
+    else
+        walk->at[i].entry = line->heads[point] - 1;
+}
+
+void walk_start(struct walk *walk, const struct vx_match *match, const struct pool *pool, uint32_t point, bool down)
+{
+    walk->match = match;
+    walk->down = down;
+    walk->lines = 0;
+    for (uint32_t class = 0; class < CLASSES; class ++) {
+        if (pool->lines[class] == 0 || match->lines[pool->lines[class] - 1].count == 0)
+            continue;
+        walk->at[walk->lines++].line = &match->lines[pool->lines[class] - 1];
+        walk_settle(walk, walk->lines - 1, point);
+    }
+}
+
+uint32_t walk_next(struct walk *walk, uint32_t *class)
+{
+    if (walk->lines == 0)
+        return VX_MATCH_NONE;
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < walk->lines; i++)
+        if (walk->down ? walk->at[i].point > walk->at[best].point : walk->at[i].point < walk->at[best].point)
+            best = i;
+    const struct line *line = walk->at[best].line;
+    uint32_t entry = walk->at[best].entry, point = walk->at[best].point, next = walk->match->links[entry].next;
+    *class = line->class;
+    __builtin_prefetch(&walk->match->tickets[slot_of(walk->match, next)]);
+    if (next + 1 != line->heads[point])
+        walk->at[best].entry = next;
+    else if (walk->down && point == 0)
+        walk->at[best] = walk->at[--walk->lines];
+    else
+        walk_settle(walk, best, walk->down ? point - 1 : point + 1);
+    return slot_of(walk->match, entry);
+}
+
+void walk_drop(struct walk *walk, uint32_t class)
+{
+    for (uint32_t i = 0; i < walk->lines; i++)
+        if (walk->at[i].line->class == class) {
+            walk->at[i] = walk->at[--walk->lines];
+            return;
+        }
+}
