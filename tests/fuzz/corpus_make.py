@@ -43,7 +43,27 @@ def seeds():
     yield "netcode_payload", "one_byte", b"\x56"
 
 
+# The script of fuzz_netcode_session: client + 4 * step, and what the step takes.
+NEXT, RAW, SEALED, AGAIN, TWICE, VERDICT, TIME, SEND, TOKEN = range(0, 36, 4)
+
+
+def scripts():
+    connect = bytes([NEXT, VERDICT, NEXT, VERDICT])
+    ping = bytes([SEALED, 4, 1]) + actions(1)
+    ping_of_nobody = ping.replace(b"\7\0\0\0", b"\0\0\0\0", 1)
+    yield "play", connect + ping_of_nobody + bytes([NEXT, SEND, 40, TIME, 255, 1, NEXT, AGAIN, 0, AGAIN, 1, 3, 3, TWICE])
+    yield "leave", connect + bytes([SEALED, 5, 1, TIME, 10, 0, TOKEN, 1, 0]) + connect
+    yield "time_out", connect + bytes([TIME, 255, 15, TIME, 255, 15, NEXT, TOKEN, 2, 1]) + connect
+    yield "full", b"".join(bytes([NEXT + i, VERDICT, NEXT + i, VERDICT]) for i in range(4)) + bytes([TIME, 200, 5])
+    yield "late", bytes([NEXT, NEXT + 1, NEXT + 2, NEXT + 3, TIME, 100, 15, *[VERDICT] * 4, NEXT, NEXT, NEXT + 1, *[VERDICT] * 3])
+    yield "noise", connect + bytes([RAW, 30, *range(0x50, 0x6f), RAW, 0, 0x56])
+
+
 def main():
+    for name, data in scripts():
+        folder = pathlib.Path(sys.argv[1]) / "netcode_session"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
     for target, name, data in seeds():
         folder = pathlib.Path(sys.argv[1]) / target
         folder.mkdir(parents=True, exist_ok=True)
