@@ -13,7 +13,8 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 APP = pathlib.Path(os.environ.get("VELTRIX_BUILD", ROOT / "build")) / "app"
 HUGE_PAGES = 256  # 2 MiB each: packet pools and tables of both processes
-NAMESPACE, VETH, PEER = "veltrix-demo", "vxdemo0", "vxdemo1"
+VETH, PEER = "vxdemo0", "vxdemo1"
+INSIDE = "VELTRIX_DEMO_INSIDE"  # set in the network namespace of its own
 
 
 def arguments():
@@ -60,14 +61,19 @@ def write_config(folder, options, huge):
     return path
 
 
+def enter_namespace():
+    """Begins anew in a network namespace that goes with this process: the machine's own interfaces see nothing."""
+    if INSIDE not in os.environ:
+        os.execvpe("unshare", ["unshare", "-n", sys.executable, *sys.argv], {**os.environ, INSIDE: "1"})
+
+
 def veth_up():
-    for command in (f"ip link add {VETH} type veth peer name {PEER}", f"ip link set {VETH} up", f"ip link set {PEER} up",
+    if subprocess.run(f"ip link add {VETH} type veth peer name {PEER}".split(), check=False).returncode != 0:
+        print("demo: no veth pair here: needs CAP_NET_ADMIN and the veth module (modprobe veth)")
+        sys.exit(77)
+    for command in (f"ip link set {VETH} up", f"ip link set {PEER} up",
                     f"ethtool -K {VETH} tx off", f"ethtool -K {PEER} tx off"):
         subprocess.run(command.split(), check=True, stdout=subprocess.DEVNULL)
-
-
-def veth_down():
-    subprocess.run(["ip", "link", "del", VETH], stderr=subprocess.DEVNULL, check=False)
 
 
 def start_server(config, folder, huge):
@@ -128,12 +134,13 @@ def ledger_agrees(folder, findings):
 
 def main():
     options = arguments()
+    if options.veth:
+        enter_namespace()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="veltrix-demo-"))
     huge = not options.no_huge and take_hugepages()
     if not huge:
         print("demo: no hugepages here, running with --no-huge")
     if options.veth:
-        veth_down()
         veth_up()
     findings = []
     server = start_server(write_config(folder, options, huge), folder, huge)
@@ -143,8 +150,6 @@ def main():
     finally:
         server.send_signal(signal.SIGTERM)
         server_code = server.wait(timeout=30)
-        if options.veth:
-            veth_down()
     if code != 0:
         findings.append(f"veltrix-load found something wrong (exit {code})")
     if server_code != 0:
