@@ -13,6 +13,7 @@
 #include "vx_log.h"
 #include "vx_memory.h"
 #include "vx_rules.h"
+#include "watch.h"
 
 /* One polling lcore. The thread named in the comment writes, the others read. */
 struct app_lcore {
@@ -28,6 +29,10 @@ struct app_lcore {
     int state;              /* lcore: 0 starting, 1 ready, -1 failed; atomic */
     struct vx_error error;  /* lcore, before state -1 */
     uint64_t passes, passes_busy, cycles, busy_cycles; /* lcore: rw; passes released, so that app_quiesce() may wait for it */
+    struct app_pass pass;       /* lcore: rw; its stage: the watch, ro */
+    struct app_pauses *pauses;  /* lcore and control */
+    pthread_t thread;           /* lcore, before state is set */
+    pid_t tid;
     struct vx_hist *gaps;   /* lcore: longest time between two polls in each millisecond, in cycles */
 };
 struct app {
@@ -55,6 +60,7 @@ struct app {
     struct vx_ledger *ledger;
     uint32_t epoch;
     struct vx_control *control;
+    uint32_t turns;         /* of the control thread's loop; control: rw, watch: ro */
     int go, stop;           /* control: rw, lcores: ro; atomic */
 };
 

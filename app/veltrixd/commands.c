@@ -8,5 +8,6 @@ const struct vx_control_command *const app_commands[] = {
     app_rules_commands,
     app_tune_commands,
     app_config_commands,
+    app_pauses_commands,
     NULL,
 };

@@ -98,26 +98,33 @@ static void drain(struct app *app)
             (void)vx_shard_lcore_tell(app->lcores[i].shards, &no_new_games); /* an lcore that stands still cannot drain either */
     uint64_t began = rte_rdtsc(), ms;
     while ((ms = (rte_rdtsc() - began) * 1000 / app->cycles_per_s) < DRAIN_MS_MAX && (ms < DRAIN_MS_MIN || pending(app) > 0)) {
+        app_watch_turn(app);
         vx_control_poll(app->control, CONTROL_POLL_MS);
         vx_formula_supervise(app->formula);
     }
     vx_log(VX_LOG_NOTICE, "stop", NULL, "drained in %lu ms, %lu events, jobs and grants left", ms, pending(app));
 }
 
-static void serve(struct app *app)
+static int serve(struct app *app, struct vx_error *error)
 {
     __atomic_store_n(&app->go, 1, __ATOMIC_RELEASE); /* acquired by app_lcore_main */
+    int rc = app_watch_start(app, error);
+    if (rc != 0)
+        return rc;
     (void)printf("veltrixd: ready, %u shards on %u lcores, %u io lcores, epoch %u%s\n", app->config.shards.count, app->shard_lcore_count, app->io_count,
                  app->epoch, app->no_huge ? ", no hugepages" : "");
     (void)fflush(stdout);
     (void)sd_notify(0, "READY=1");
     while (!stop_asked) {
+        app_watch_turn(app);
         vx_control_poll(app->control, CONTROL_POLL_MS);
         app_config_tick(app);
         vx_formula_supervise(app->formula);
         app_ports_watch(app);
     }
     drain(app);
+    app_watch_stop(app);
+    return 0;
 }
 
 static int run(struct app *app, const char *program)
@@ -129,10 +136,11 @@ static int run(struct app *app, const char *program)
     (void)signal(SIGPIPE, SIG_IGN);
     vx_log_open("veltrixd");
     vx_log_level_set((enum vx_log_level)app->config.log_level);
+    app_crash_reports();
     int rc = start(app, program, &error);
     if (rc == 0)
-        serve(app);
-    else
+        rc = serve(app, &error);
+    if (rc != 0)
         vx_log(VX_LOG_ERROR, "start", NULL, "%s", error.text);
     __atomic_store_n(&app->stop, 1, __ATOMIC_RELAXED);
     if (app->cycles_per_s != 0) /* EAL has started */

@@ -4,7 +4,7 @@
 
 #include "app.h"
 
-extern const struct vx_control_command app_tune_commands[], app_config_commands[];
+extern const struct vx_control_command app_tune_commands[], app_config_commands[], app_pauses_commands[];
 
 /* tune.c: makes the running configuration like the target as far as that goes without a restart. changed and restart get
  * lists of {key, old, new} (new references, also on failure). -EBUSY: an lcore takes no commands. */

@@ -154,8 +154,9 @@ int app_setup(struct app *app, struct vx_error *error)
     for (uint32_t i = 0; rc == 0 && i < app->lcore_count; i++) {
         struct app_lcore *lcore = &app->lcores[i];
         lcore->gaps = rte_zmalloc("gaps", sizeof(*lcore->gaps), VX_CACHE_LINE_BYTES);
-        if (lcore->gaps == NULL)
-            return vx_error_set(error, -ENOMEM, "no memory for lcore %u's histogram", lcore->id);
+        lcore->pauses = rte_zmalloc("pauses", sizeof(*lcore->pauses), VX_CACHE_LINE_BYTES);
+        if (lcore->gaps == NULL || lcore->pauses == NULL)
+            return vx_error_set(error, -ENOMEM, "no memory for lcore %u's pauses", lcore->id);
         if (lcore->config->roles & VX_ROLE_SHARD)
             shards_describe(app, lcore, lane++);
         if (lcore->config->roles & VX_ROLE_IO)

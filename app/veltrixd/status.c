@@ -139,6 +139,7 @@ static json_t *on_status(void *context, struct vx_control_call *call, struct vx_
     put(object, "players", app->config.transport.players);
     put(object, "shards", app->config.shards.count);
     put(object, "resident_bytes", vx_memory_resident_bytes());
+    put(object, "stalls", app_watch_stalls());
     put(object, "cycles_per_s", app->cycles_per_s);
     (void)json_object_set_new(object, "accounts_balance", json_boolean(app_accounts_balance(app, false)));
     (void)json_object_set_new(object, "lcores", lcores_json(app));
