@@ -113,6 +113,7 @@ int vx_port_start(struct vx_port *port, struct rte_mempool *pool, struct vx_erro
         return rc;
     port_events_register(port);
     port->state = VX_PORT_UP;
+    port_counters_look(port, false); /* what was counted before our time is no alarm of ours */
     return 0;
 }
 

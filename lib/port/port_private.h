@@ -15,6 +15,8 @@ int port_configure(struct vx_port *port, struct vx_error *error);
 void port_rss_request(struct vx_port *port, const struct rte_eth_dev_info *info, struct rte_eth_conf *conf);
 /* After the start: the indirection table, with less for queue 0. */
 void port_rss_indirection(struct vx_port *port, const struct rte_eth_dev_info *info);
+/* Remembers what the counters say; raises an alarm for what must not grow and did. */
+void port_counters_look(struct vx_port *port, bool raises_alarms);
 /* EAL's interrupt thread will note resets and removals in the port. */
 void port_events_register(struct vx_port *port);
 void port_events_unregister(struct vx_port *port);

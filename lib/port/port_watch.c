@@ -96,6 +96,7 @@ static void leave(struct vx_port *port, vx_port_quiesce *quiesce, void *context)
     bool known = rte_eth_dev_info_get(port->id, &info) == 0;
     port->state = VX_PORT_GONE;
     port->removals++;
+    port->watched_cycles = rte_rdtsc();
     close_to_lcores(port, quiesce, context);
     port_events_unregister(port);
     if (port->driver->stopping != NULL)
@@ -146,16 +147,16 @@ static void alarm_raise(struct vx_port *port, const struct vx_port_counter *coun
     port->alarm.cycles = rte_rdtsc();
 }
 
-static void counters_look(struct vx_port *port)
+void port_counters_look(struct vx_port *port, bool raises_alarms)
 {
     static struct vx_port_counter counters[VX_PORT_COUNTERS_MAX]; /* control thread only */
     uint32_t count = vx_port_counters(port, counters, VX_PORT_COUNTERS_MAX);
-    bool first = port->watched_cycles == 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (!first && counters[i].alarm && counters[i].value > port->counted[i])
+        if (raises_alarms && counters[i].alarm && counters[i].value > port->counted[i])
             alarm_raise(port, &counters[i], counters[i].value - port->counted[i]);
         port->counted[i] = counters[i].value;
     }
+    port->watched_cycles = rte_rdtsc();
 }
 
 void vx_port_watch(struct vx_port *port, vx_port_quiesce *quiesce, void *context)
@@ -179,10 +180,8 @@ void vx_port_watch(struct vx_port *port, vx_port_quiesce *quiesce, void *context
     if (port->driver->poll != NULL)
         port->driver->poll(port);
     link_look(port);
-    if (second_over) {
-        counters_look(port);
-        port->watched_cycles = rte_rdtsc();
-    }
+    if (second_over)
+        port_counters_look(port, true);
 }
 
 const char *vx_port_state_name(const struct vx_port *port)
