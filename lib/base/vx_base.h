@@ -123,6 +123,7 @@ struct vx_wheel {
     struct vx_wheel_timer *timers;
     uint32_t count, slots, tick_bits;
     uint32_t done_ms; /* ticks before this are done */
+    bool due;         /* false: the list of what is due is empty */
 };
 /* slots: a power of two; a tick lasts 2^tick_bits ms. A due time beyond slots ticks is looked at once a round. */
 size_t vx_wheel_bytes(uint32_t count, uint32_t slots);
@@ -136,8 +137,14 @@ static inline bool vx_wheel_is_set(const struct vx_wheel *wheel, uint32_t index)
 {
     return wheel->timers[index].next != index;
 }
-/* A timer that is due, cleared; VX_WHEEL_NONE when there is none. */
-uint32_t vx_wheel_take(struct vx_wheel *wheel, uint32_t now_ms);
+/* A timer that is due, cleared; VX_WHEEL_NONE when there is none: nearly always, and then no line but the wheel's own is touched. */
+uint32_t vx_wheel_take_due(struct vx_wheel *wheel, uint32_t now_ms);
+static inline uint32_t vx_wheel_take(struct vx_wheel *wheel, uint32_t now_ms)
+{
+    if (VX_LIKELY(!wheel->due && (int32_t)(now_ms - (wheel->done_ms + (1u << wheel->tick_bits))) < 0))
+        return VX_WHEEL_NONE;
+    return vx_wheel_take_due(wheel, now_ms);
+}
 
 /* Single-writer counters that other threads read: relaxed is enough, no line is shared by writers. */
 static inline uint64_t vx_counter_read(const uint64_t *counter)

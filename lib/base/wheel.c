@@ -65,6 +65,7 @@ static void tick(struct vx_wheel *wheel)
     struct vx_wheel_timer *slot = &wheel->timers[slot_of(wheel, wheel->done_ms)], *due = &wheel->timers[due_list(wheel)];
     uint32_t head = (uint32_t)(slot - wheel->timers);
     if (slot->next != head) { /* the due list is empty: its head takes the slot head's place */
+        wheel->due = true;
         *due = *slot;
         wheel->timers[due->next].prev = wheel->timers[due->prev].next = due_list(wheel);
         slot->next = slot->prev = head;
@@ -72,7 +73,7 @@ static void tick(struct vx_wheel *wheel)
     wheel->done_ms += 1u << wheel->tick_bits;
 }
 
-uint32_t vx_wheel_take(struct vx_wheel *wheel, uint32_t now_ms)
+uint32_t vx_wheel_take_due(struct vx_wheel *wheel, uint32_t now_ms)
 {
     const uint32_t due = due_list(wheel);
     for (;;) {
@@ -82,10 +83,11 @@ uint32_t vx_wheel_take(struct vx_wheel *wheel, uint32_t now_ms)
             if ((int32_t)(wheel->timers[index].due_ms - wheel->done_ms) < 0)
                 return index;
             append(wheel, slot_of(wheel, wheel->timers[index].due_ms), index); /* a later round's */
-        } else if ((int32_t)(now_ms - (wheel->done_ms + (1u << wheel->tick_bits))) < 0) {
-            return VX_WHEEL_NONE;
-        } else {
-            tick(wheel);
+            continue;
         }
+        wheel->due = false;
+        if ((int32_t)(now_ms - (wheel->done_ms + (1u << wheel->tick_bits))) < 0)
+            return VX_WHEEL_NONE;
+        tick(wheel);
     }
 }

@@ -30,7 +30,7 @@ struct io_tx {
 /* Packets that are closed and not yet sealed: sealing works on bursts. */
 struct io_closing {
     struct vx_sealing sealings[VX_BURST_MAX];
-    struct io_tx tx[VX_BURST_MAX];
+    struct rte_mbuf *mbufs[VX_BURST_MAX];
     uint32_t count;
 };
 struct io_bucket { /* tokens grow with time, up to a tenth of a second's worth */
@@ -71,7 +71,7 @@ bool io_bucket_take(struct io_bucket *bucket, uint64_t now, uint64_t cycles_per_
 uint32_t io_spread(struct vx_io *io, uint32_t count);
 /* Adds one result to the session's open packet; false when there was no room for it. */
 bool io_answer(struct vx_io *io, const struct vx_reply *reply, uint64_t now);
-/* Puts a finished frame on the way out. */
-void io_transmit(struct vx_io *io, struct rte_mbuf *mbuf, uint64_t received_cycles, bool urgent);
+/* Puts a frame in line for the device; false, the frame freed and counted as dropped, when the line is full. */
+bool io_transmit(struct vx_io *io, struct rte_mbuf *mbuf, uint64_t received_cycles, bool urgent);
 
 #endif

@@ -43,7 +43,7 @@ static bool answer_control(struct vx_io *io, struct rte_mbuf *mbuf, struct vx_pa
     packet->drop = VX_DROP_CONTROL_ANSWERED;
     mbuf->data_len = (uint16_t)bytes;
     mbuf->pkt_len = bytes;
-    io_transmit(io, mbuf, 0, false);
+    (void)io_transmit(io, mbuf, 0, false); /* a full line drops it, and counts */
     return true;
 }
 
@@ -129,7 +129,7 @@ static void mbufs_free(const struct vx_io *io, struct rte_mbuf **mbufs, uint32_t
     uint32_t simple = 0;
     for (uint32_t i = 0; i < count; i++) {
         struct rte_mbuf *mbuf = mbufs[i];
-        if (VX_LIKELY(mbuf->pool == io->config.pool && mbuf->next == NULL && rte_mbuf_refcnt_read(mbuf) == 1 && RTE_MBUF_DIRECT(mbuf)))
+        if (VX_LIKELY(mbuf->pool == io->config.pool && mbuf->nb_segs == 1 && rte_mbuf_refcnt_read(mbuf) == 1 && RTE_MBUF_DIRECT(mbuf)))
             mbufs[simple++] = mbuf;
         else
             rte_pktmbuf_free(mbuf);

@@ -15,14 +15,15 @@ static struct io_open *open_at(struct vx_io *io, uint32_t index)
     return &io->open[index & (IO_OPEN_MAX - 1)];
 }
 
-void io_transmit(struct vx_io *io, struct rte_mbuf *mbuf, uint64_t received_cycles, bool urgent)
+bool io_transmit(struct vx_io *io, struct rte_mbuf *mbuf, uint64_t received_cycles, bool urgent)
 {
     if (io->tx_head - io->tx_tail == IO_TX_MAX) {
         io->counters.replies_dropped++;
         rte_pktmbuf_free(mbuf);
-        return;
+        return false;
     }
     io->tx[io->tx_head++ & (IO_TX_MAX - 1)] = (struct io_tx){ mbuf, received_cycles, urgent };
+    return true;
 }
 
 /* Eight bytes in one store, as the checksum will load them. */
@@ -34,6 +35,7 @@ static void put64(uint8_t *at, uint64_t value)
 /* The card is told what to compute, and where the headers are. */
 static void checksums_ask(struct rte_mbuf *mbuf, const struct vx_sealing *sealing)
 {
+    mbuf->tx_offload = 0;
     mbuf->l2_len = sealing->l2_bytes;
     mbuf->l3_len = sealing->l3_bytes;
     mbuf->ol_flags |= RTE_MBUF_F_TX_UDP_CKSUM | (sealing->l3_bytes == sizeof(struct rte_ipv4_hdr) ? RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM : RTE_MBUF_F_TX_IPV6);
@@ -44,29 +46,31 @@ static void closing_seal(struct vx_io *io)
     struct io_closing *closing = &io->closing;
     vx_session_seal(io->sessions, closing->sealings, closing->count);
     for (uint32_t i = 0; i < closing->count; i++) {
-        struct io_tx *tx = &closing->tx[i];
-        tx->mbuf->data_len = (uint16_t)closing->sealings[i].bytes;
-        tx->mbuf->pkt_len = closing->sealings[i].bytes;
+        struct rte_mbuf *mbuf = closing->mbufs[i];
+        mbuf->data_len = (uint16_t)closing->sealings[i].bytes;
+        mbuf->pkt_len = closing->sealings[i].bytes;
         if (io->config.tx_checksums)
-            checksums_ask(tx->mbuf, &closing->sealings[i]);
-        io_transmit(io, tx->mbuf, tx->received_cycles, tx->urgent);
+            checksums_ask(mbuf, &closing->sealings[i]);
     }
     closing->count = 0;
 }
 
-/* Puts an open packet among those that are to be sealed; its place in the FIFO stays until the tail passes. */
+/* Puts an open packet in line, and among those that are to be sealed before the line moves; its place in the FIFO stays until the tail passes. */
 static void open_close(struct vx_io *io, struct io_open *open)
 {
     struct io_closing *closing = &io->closing;
+    struct rte_mbuf *mbuf = open->mbuf;
+    *vx_session_note(io->sessions, open->session) = 0;
+    open->mbuf = NULL;
+    if (VX_UNLIKELY(!io_transmit(io, mbuf, open->received_cycles, open->urgent)))
+        return;
     if (closing->count == VX_BURST_MAX)
         closing_seal(io);
-    uint8_t *frame = rte_pktmbuf_mtod(open->mbuf, uint8_t *);
+    uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
     put64(frame + open->head_bytes, (uint64_t)open->player << 32 | (uint32_t)open->count << 16 | VX_WIRE_VERSION << 8 | VX_WIRE_MAGIC_SERVER);
     closing->sealings[closing->count] = (struct vx_sealing){ .frame = frame, .session = open->session,
                                                              .head_bytes = open->head_bytes, .payload_bytes = open->payload_bytes };
-    closing->tx[closing->count++] = (struct io_tx){ open->mbuf, open->received_cycles, open->urgent };
-    *vx_session_note(io->sessions, open->session) = 0;
-    open->mbuf = NULL;
+    closing->mbufs[closing->count++] = mbuf;
 }
 
 /* Lets go of what is at the FIFO's end: left already, due, or (forced) simply the oldest. */
@@ -84,9 +88,20 @@ static void open_expire(struct vx_io *io, uint64_t now, bool force)
     }
 }
 
+/* Of rte_pktmbuf_reset only what a frame in one piece needs: what lies in the pool has one segment and no next. */
+static struct rte_mbuf *mbuf_new(struct vx_io *io)
+{
+    struct rte_mbuf *mbuf = rte_mbuf_raw_alloc(io->config.pool);
+    if (VX_UNLIKELY(mbuf == NULL))
+        return NULL;
+    mbuf->data_off = RTE_PKTMBUF_HEADROOM;
+    mbuf->ol_flags = 0;
+    return mbuf;
+}
+
 static struct io_open *open_new(struct vx_io *io, const struct vx_reply *reply, uint64_t now)
 {
-    struct rte_mbuf *mbuf = rte_pktmbuf_alloc(io->config.pool);
+    struct rte_mbuf *mbuf = mbuf_new(io);
     if (VX_UNLIKELY(mbuf == NULL))
         return NULL;
     if (io->open_head - io->open_tail == IO_OPEN_MAX)

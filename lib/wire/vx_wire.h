@@ -184,10 +184,9 @@ static inline uint64_t vx_checksum_add(uint64_t sum, const void *data, uint32_t 
 /* The sum in ones' complement: 0xffff when a right checksum is among the words. */
 static inline uint16_t vx_checksum_fold(uint64_t sum)
 {
-    sum = (sum & UINT32_MAX) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)((sum & 0xffff) + (sum >> 16));
+    uint32_t low = (uint32_t)sum, words = low + (uint32_t)(sum >> 32);
+    words += words < low;                        /* end-around carry */
+    return (uint16_t)((words + (words << 16 | words >> 16)) >> 16); /* both halves added, the lower's carry into the upper */
 }
 
 enum vx_frame_kind { VX_FRAME_UDP, VX_FRAME_ARP, VX_FRAME_ICMP4, VX_FRAME_ICMP6 };
