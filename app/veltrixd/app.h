@@ -84,6 +84,7 @@ void app_rules_watch(struct app *app);
 /* Mempool, arenas, rings, ports, ledger, formulas, io lcores: everything is taken here. */
 int app_setup(struct app *app, struct vx_error *error);
 void app_teardown(struct app *app);
+int app_formula_start(struct app *app, struct vx_error *error);
 int app_lcore_main(void *lcore);
 /* Every command of the control socket: each file adds its table here. Ends with NULL. */
 extern const struct vx_control_command *const app_commands[];

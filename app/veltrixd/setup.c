@@ -117,15 +117,9 @@ static void shards_describe(struct app *app, struct app_lcore *lcore, uint32_t i
 
 static int control_plane_start(struct app *app, struct vx_error *error)
 {
-    char worker[VX_PATH_BYTES * 2], runtime[VX_PATH_BYTES * 2];
-    (void)snprintf(worker, sizeof(worker), "%s/veltrix-formula-worker", app->install_folder);
-    if (access(worker, X_OK) != 0) /* in a build tree each program has its folder */
-        (void)snprintf(worker, sizeof(worker), "%s/../veltrix-formula-worker/veltrix-formula-worker", app->install_folder);
-    (void)snprintf(runtime, sizeof(runtime), "%s/../runtime", app->config.formulas.folder);
-    struct vx_formula_config formula = { worker, app->config.formulas.folder, runtime, app->shard_lcore_count, app->control_cpu, app->config.formulas.idle_us };
     int rc = vx_ledger_open(app->config.ledger.path, &app->ledger, &app->epoch, error);
     if (rc == 0)
-        rc = vx_formula_start(&formula, &app->formula, error);
+        rc = app_formula_start(app, error);
     return rc == 0 ? vx_ledger_start(app->ledger, app->grants, app->acks, app->shard_lcore_count, app->control_cpu, error) : rc;
 }
 

@@ -114,13 +114,12 @@ static json_t *totals_json(const struct app *app)
 
 static json_t *formula_json(const struct app *app)
 {
-    static const char *const names[VX_FORMULA_KINDS] = { "battle", "loot", "pairing" };
     struct vx_formula_counters c;
     vx_formula_counters(app->formula, &c);
     json_t *object = json_pack("{s:I,s:I,s:I}", "worker_pid", (json_int_t)c.worker_pid, "worker_starts", (json_int_t)c.worker_starts, "worker_deaths",
                                (json_int_t)c.worker_deaths);
     for (unsigned i = 0; i < VX_FORMULA_KINDS; i++)
-        (void)json_object_set_new(object, names[i], json_pack("{s:I,s:I,s:f}", "jobs", (json_int_t)c.jobs[i], "batches", (json_int_t)c.batches[i], "ns_per_job",
+        (void)json_object_set_new(object, vx_formula_abouts[i].name, json_pack("{s:I,s:I,s:f}", "jobs", (json_int_t)c.jobs[i], "batches", (json_int_t)c.batches[i], "ns_per_job",
                                                               c.jobs[i] ? (double)c.busy_ns[i] / (double)c.jobs[i] : 0.0));
     return object;
 }

@@ -1,65 +1,93 @@
-/* The shard lcore's side of formula jobs: fills batches, publishes them, takes the answers in the
- * order of publication per kind. No system call, no lock, no allocation; whatever the worker does or
- * fails to do, these functions return at once. */
+/* The shard lcore's side of formula jobs: fills batches for the seats that its shards are routed to, publishes
+ * them, takes the answers in the order of publication per seat and kind. No system call, no lock, no allocation;
+ * whatever a worker does or fails to do, these functions return at once. */
 #include "formula_private.h"
 
-/* With this many batches out the worker is behind, and a part-filled batch would only use up a slot:
- * it goes on filling until it is full or the worker has caught up. Without this rule a lane whose
- * passes are shorter than the worker's sleep would be full after 16 jobs. */
+/* With this many batches out the worker is behind, and a part-filled batch would only use up a place: it goes on
+ * filling until it is full or the worker has caught up. Without this rule a lane whose passes are shorter
+ * than the worker's sleep would be full after 16 jobs. */
 enum { BATCHES_OUT_BUSY = 4 };
 
-static uint32_t batches_out(const struct formula_lane_kind *kind)
+static uint32_t batches_out(const struct formula_circle *circle)
 {
-    return kind->published - kind->taken;
+    return circle->published - circle->taken;
 }
 
-static void publish(struct formula_lane_kind *kind)
+static void publish(struct formula_lane *lane, struct formula_circle *circle)
 {
-    uint32_t index = kind->published % FORMULA_BATCHES;
-    kind->counts[index] = (uint8_t)kind->filled;
-    kind->batches[index].count = kind->filled;
-    kind->batches[index].attempts = 0;
-    kind->published++;
-    kind->filled = 0;
-    /* release: inputs before state; pairs with the acquire in the worker's serve_lane_kind(). */
-    atomic_store_explicit(&kind->batches[index].state, FORMULA_SUBMITTED, memory_order_release);
+    uint32_t index = circle->published % FORMULA_BATCHES;
+    circle->counts[index] = (uint8_t)circle->filled;
+    circle->batches[index].count = circle->filled;
+    circle->batches[index].attempts = 0;
+    circle->batches[index].mode = VX_TRIAL_LIVE;
+    circle->published++;
+    circle->filled = 0;
+    /* release: inputs before state; pairs with the acquire in the worker's batch_take(). */
+    atomic_store_explicit(&circle->batches[index].state, FORMULA_SUBMITTED, memory_order_release);
+    /* release: state before the bell; pairs with the acquire in the worker's lane_pending(). One writer. */
+    atomic_store_explicit(lane->rung, atomic_load_explicit(lane->rung, memory_order_relaxed) + 1, memory_order_release);
 }
 
-static bool put(struct formula_lane_kind *kind, const struct vx_job *job)
+static bool put(struct formula_lane *lane, const struct vx_job *job)
 {
-    if (batches_out(kind) == FORMULA_BATCHES)
+    VX_ASSERT(job->formula < VX_FORMULA_KINDS && job->shard < VX_SHARDS_MAX);
+    struct formula_circle *circle = &lane->circles[lane->routes[job->shard] * VX_FORMULA_KINDS + job->formula];
+    if (batches_out(circle) == FORMULA_BATCHES)
         return false;
-    struct formula_batch *batch = &kind->batches[kind->published % FORMULA_BATCHES];
-    uint32_t i = kind->filled;
+    struct formula_batch *batch = &circle->batches[circle->published % FORMULA_BATCHES];
+    uint32_t i = circle->filled;
     for (unsigned input = 0; input < VX_JOB_INPUTS; input++)
         batch->inputs[input][i] = job->in[input];
     batch->seeds[i] = job->seed;
     batch->ids[i] = job->id;
     batch->shards[i] = job->shard;
-    if (++kind->filled == FORMULA_BATCH_JOBS)
-        publish(kind);
+    if (++circle->filled == FORMULA_BATCH_JOBS)
+        publish(lane, circle);
     return true;
 }
 
 uint32_t vx_formula_submit(struct vx_formula *formula, uint32_t lane, const struct vx_job *jobs, uint32_t count)
 {
     VX_ASSERT(lane < formula->lanes_count);
-    struct formula_lane_kind *kinds = formula->lanes[lane].kinds;
-    for (uint32_t i = 0; i < count; i++) {
-        VX_ASSERT(jobs[i].formula < VX_FORMULA_KINDS);
-        if (!put(&kinds[jobs[i].formula], &jobs[i]))
+    for (uint32_t i = 0; i < count; i++)
+        if (!put(&formula->lanes[lane], &jobs[i]))
             return i;
-    }
     return count;
 }
 
-void vx_formula_flush(struct vx_formula *formula, uint32_t lane)
+/* acquire: pairs with the release in supervisor.c's routes_publish(): routes before epoch. A route that is still
+ * newer than the epoch read here is taken over again at the next one. */
+static bool routes_take(struct formula_routes *routes, struct formula_lane *lane)
+{
+    uint32_t epoch = atomic_load_explicit(&routes->epoch, memory_order_acquire);
+    if (VX_LIKELY(epoch == atomic_load_explicit(&lane->epoch, memory_order_relaxed)))
+        return false;
+    for (unsigned shard = 0; shard < VX_SHARDS_MAX; shard++)
+        lane->routes[shard] = atomic_load_explicit(&routes->seat_of[shard], memory_order_relaxed);
+    /* release: what was published for the seats of before; pairs with the acquire in seat_answered(). */
+    atomic_store_explicit(&lane->epoch, epoch, memory_order_release);
+    return true;
+}
+
+bool vx_formula_flush(struct vx_formula *formula, uint32_t lane)
 {
     VX_ASSERT(lane < formula->lanes_count);
-    struct formula_lane_kind *kinds = formula->lanes[lane].kinds;
-    for (unsigned i = 0; i < VX_FORMULA_KINDS; i++)
-        if (kinds[i].filled > 0 && batches_out(&kinds[i]) < BATCHES_OUT_BUSY)
-            publish(&kinds[i]);
+    struct formula_lane *own = &formula->lanes[lane];
+    bool routed = atomic_load_explicit(&formula->routes.epoch, memory_order_relaxed) != atomic_load_explicit(&own->epoch, memory_order_relaxed);
+    for (unsigned i = 0; i < FORMULA_CIRCLES; i++) /* before a change all of it, or a seat could retire with a batch half filled */
+        if (own->circles[i].filled > 0 && (routed || batches_out(&own->circles[i]) < BATCHES_OUT_BUSY))
+            publish(own, &own->circles[i]);
+    return routes_take(&formula->routes, own);
+}
+
+bool vx_formula_tables_changed(struct vx_formula *formula, uint32_t lane, uint32_t shard)
+{
+    VX_ASSERT(lane < formula->lanes_count && shard < VX_SHARDS_MAX);
+    struct formula_lane *own = &formula->lanes[lane];
+    uint32_t tables = atomic_load_explicit(&formula->routes.tables[own->routes[shard]], memory_order_relaxed);
+    bool changed = own->tables[shard] != tables;
+    own->tables[shard] = tables;
+    return changed;
 }
 
 static void answer(const struct formula_batch *batch, uint32_t i, struct vx_event *event)
@@ -74,22 +102,22 @@ static void answer(const struct formula_batch *batch, uint32_t i, struct vx_even
         event->out[output] = batch->outputs[output][i];
 }
 
-static uint32_t take(struct formula_lane_kind *kind, struct vx_event *events, uint32_t max)
+static uint32_t take(struct formula_circle *circle, struct vx_event *events, uint32_t max)
 {
     uint32_t done = 0;
-    while (done < max && batches_out(kind) > 0) {
-        uint32_t index = kind->taken % FORMULA_BATCHES;
-        struct formula_batch *batch = &kind->batches[index];
+    while (done < max && batches_out(circle) > 0) {
+        uint32_t index = circle->taken % FORMULA_BATCHES;
+        struct formula_batch *batch = &circle->batches[index];
         /* acquire: pairs with the release of DONE in the worker's serve_batch(). */
         if (atomic_load_explicit(&batch->state, memory_order_acquire) != FORMULA_DONE)
             break;
-        while (kind->offset < kind->counts[index] && done < max)
-            answer(batch, kind->offset++, &events[done++]);
-        if (kind->offset < kind->counts[index])
+        while (circle->offset < circle->counts[index] && done < max)
+            answer(batch, circle->offset++, &events[done++]);
+        if (circle->offset < circle->counts[index])
             break;
-        kind->offset = 0;
-        kind->taken++;
-        /* relaxed: the worker acts on SUBMITTED only, and reads nothing of a FREE batch. */
+        circle->offset = 0;
+        circle->taken++;
+        /* relaxed: workers act on SUBMITTED only, and read nothing of a FREE batch. */
         atomic_store_explicit(&batch->state, FORMULA_FREE, memory_order_relaxed);
     }
     return done;
@@ -100,8 +128,8 @@ uint32_t vx_formula_poll(struct vx_formula *formula, uint32_t lane, struct vx_ev
     VX_ASSERT(lane < formula->lanes_count);
     struct formula_lane *own = &formula->lanes[lane];
     uint32_t done = 0;
-    for (unsigned i = 0; i < VX_FORMULA_KINDS; i++)
-        done += take(&own->kinds[(own->first_kind + i) % VX_FORMULA_KINDS], events + done, max - done);
-    own->first_kind = (own->first_kind + 1) % VX_FORMULA_KINDS;
+    for (unsigned i = 0; i < FORMULA_CIRCLES; i++)
+        done += take(&own->circles[(own->first + i) % FORMULA_CIRCLES], events + done, max - done);
+    own->first = (own->first + 1) % FORMULA_CIRCLES;
     return done;
 }

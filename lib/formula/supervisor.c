@@ -1,290 +1,395 @@
-/* The control thread's side of formulas: takes the shared memory, starts the worker, and sees to it
- * that there is one. LuaJIT cannot interrupt a compiled loop, so a formula that does not end is ended
- * together with its process; the batch stays SUBMITTED and the next worker evaluates it, or gives it up
- * when it is the second one that ended there. */
+/* The control thread's side of formulas: which seat does what, and that there is always somebody who answers.
+ *
+ *   EMPTY ─start─▶ STARTING ─▶ SPARE ─vx_formula_load─▶ LOADED ─nobody is routed to it─▶ RETIRING ─all answered─▶ EMPTY
+ *
+ * A worker that ends while LOADED leaves batches behind: they become SUBMITTED again, and the live worker answers
+ * them (server_of). When it was the live one, the spare loads the same program, with the version before of the
+ * formula that was to blame, and inherits routes and batches. */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "formula_private.h"
 
 enum {
-    WORKER_FD = 3,           /* the number under which the worker inherits the memory */
-    LOAD_MS_MAX = 5000,
-    BATCH_MS_MAX = 1000,     /* 64 jobs take microseconds; a starved control core may take tens of ms */
-    RESTART_MS_MIN = 100,    /* a formula that kills every worker must not eat the control core */
-    STOP_MS_MAX = 1000,
-    NS_PER_MS = 1000000,
+    START_MS_MAX = 5000,   /* of a worker up to being a spare */
+    SPARE_MS_MAX = 500,    /* that a switch waits for a spare which is being started */
+    RETIRE_MS_MAX = 1000,  /* a lane that makes no passes does not keep a seat */
+    RESPAWN_MS = 100,      /* a worker that cannot even start must not eat the control core */
 };
+#define NS_PER_MS 1000000ull
 
-static uint64_t now_ns(void)
+static struct formula_seat *shared_of(const struct vx_formula *formula, uint32_t seat)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    return &formula->memory.header->seats[seat];
 }
 
-static void sleep_ms(long ms)
+/* ---- routes ---- */
+
+/* release: pairs with the acquire in lane.c's routes_take(). One writer. */
+static void routes_publish(struct vx_formula *formula)
 {
-    struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * NS_PER_MS };
-    (void)nanosleep(&time, NULL);
+    struct formula_routes *routes = &formula->routes;
+    atomic_store_explicit(&routes->epoch, atomic_load_explicit(&routes->epoch, memory_order_relaxed) + 1, memory_order_release);
 }
 
-/* ---- memory ---- */
-
-/* Sealed against shrinking: a worker that truncated the file would kill the daemon with SIGBUS. */
-static int memory_map(struct vx_formula *formula, struct vx_error *error)
+static bool routed_to(const struct vx_formula *formula, uint32_t seat)
 {
-    formula->bytes = formula_shared_bytes(formula->lanes_count);
-    formula->fd = memfd_create("vx-formula", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (formula->fd < 0)
-        return vx_error_set(error, -errno, "formula memory: memfd_create: %s", strerror(errno));
-    if (ftruncate(formula->fd, (off_t)formula->bytes) != 0 ||
-        fcntl(formula->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
-        return vx_error_set(error, -errno, "formula memory of %zu bytes: %s", formula->bytes, strerror(errno));
-    void *memory = mmap(NULL, formula->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, formula->fd, 0);
-    if (memory == MAP_FAILED)
-        return vx_error_set(error, -errno, "formula memory of %zu bytes: mmap: %s", formula->bytes, strerror(errno));
-    formula->header = memory;
-    formula->header->magic = FORMULA_MAGIC;
-    formula->header->layout_version = FORMULA_LAYOUT_VERSION;
-    formula->header->header_bytes = FORMULA_HEADER_BYTES;
-    formula->header->batch_bytes = sizeof(struct formula_batch);
-    formula->header->lanes = formula->lanes_count;
-    return 0;
+    for (unsigned shard = 0; shard < VX_SHARDS_MAX; shard++)
+        if (atomic_load_explicit(&formula->routes.seat_of[shard], memory_order_relaxed) == seat)
+            return true;
+    return false;
 }
 
-static void lanes_set(struct vx_formula *formula)
+static void reroute(struct vx_formula *formula, uint32_t from, uint32_t to)
 {
-    struct formula_batch *batches = (struct formula_batch *)((char *)formula->header + FORMULA_HEADER_BYTES);
-    for (uint32_t lane = 0; lane < formula->lanes_count; lane++)
-        for (uint32_t kind = 0; kind < VX_FORMULA_KINDS; kind++)
-            formula->lanes[lane].kinds[kind].batches = batches + formula_batch_number(lane, kind, 0);
+    for (unsigned shard = 0; shard < VX_SHARDS_MAX; shard++)
+        if (atomic_load_explicit(&formula->routes.seat_of[shard], memory_order_relaxed) == from)
+            atomic_store_explicit(&formula->routes.seat_of[shard], (uint8_t)to, memory_order_relaxed);
+    routes_publish(formula);
 }
 
-static void release(struct vx_formula *formula)
+/* release: batches made SUBMITTED again before their new server; pairs with the acquire in the worker's servers_look(). */
+static void serve_by(struct vx_formula *formula, uint32_t seat, uint32_t server)
 {
-    if (formula->header != NULL)
-        (void)munmap(formula->header, formula->bytes);
-    if (formula->fd >= 0)
-        (void)close(formula->fd);
-    free(formula);
+    atomic_store_explicit(&formula->memory.header->server_of[seat], server, memory_order_release);
 }
 
-/* ---- the worker process ---- */
-
-/* Its own process group, so that a Ctrl-C meant for the daemon is not its end too; signals as in a
- * new process whatever the daemon blocks or ignores; the memory as WORKER_FD, everything else closed
- * by the worker itself. Returns 0 or a positive errno. */
-static int spawn_with(pid_t *pid, char *const argv[], int fd)
+static void retire(struct vx_formula *formula, uint32_t seat)
 {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, all;
-    (void)sigemptyset(&none);
-    (void)sigfillset(&all);
-    int rc = posix_spawn_file_actions_init(&actions);
+    struct formula_place *place = &formula->places[seat];
+    place->role = SEAT_RETIRING;
+    place->epoch = atomic_load_explicit(&formula->routes.epoch, memory_order_relaxed);
+    place->since_ns = formula_now_ns();
+}
+
+static void seat_free(struct vx_formula *formula, uint32_t seat)
+{
+    vx_formula_program_free(&formula->places[seat].program);
+    formula->places[seat].role = SEAT_EMPTY;
+}
+
+static void retire_unused(struct vx_formula *formula)
+{
+    for (uint32_t seat = 0; seat < FORMULA_SEATS; seat++) {
+        if (formula->places[seat].role != SEAT_LOADED || seat == formula->live || routed_to(formula, seat))
+            continue;
+        if (formula->places[seat].process.pid != 0) {
+            retire(formula, seat);
+            continue;
+        }
+        serve_by(formula, seat, formula->live); /* its worker had ended and nobody had taken over yet */
+        seat_free(formula, seat);
+        formula->orphan = FORMULA_SEATS;
+    }
+}
+
+void vx_formula_route(struct vx_formula *formula, uint32_t seat, const bool *shards)
+{
+    VX_ASSERT(seat < FORMULA_SEATS && formula->places[seat].role == SEAT_LOADED);
+    for (unsigned shard = 0; shard < VX_SHARDS_MAX; shard++)
+        if (shards == NULL || shards[shard])
+            atomic_store_explicit(&formula->routes.seat_of[shard], (uint8_t)seat, memory_order_relaxed);
+    if (shards == NULL)
+        formula->live = seat;
+    formula->switches++;
+    routes_publish(formula);
+    retire_unused(formula);
+}
+
+/* ---- loading ---- */
+
+static bool same_text(const struct vx_formula_text *one, const struct vx_formula_text *two)
+{
+    return one->bytes == two->bytes && (one->bytes == 0 || memcmp(one->text, two->text, one->bytes) == 0);
+}
+
+/* A number that two seats share exactly when their table formulas have the same texts. */
+static void tables_number(struct vx_formula *formula, uint32_t seat)
+{
+    static const uint8_t kinds[] = { VX_FORMULA_PAIRING, VX_FORMULA_RATING };
+    for (uint32_t other = 0; other < FORMULA_SEATS; other++) {
+        bool same = other != seat && formula->places[other].program.texts[0].text != NULL;
+        for (unsigned i = 0; same && i < sizeof(kinds); i++)
+            same = same_text(&formula->places[other].program.texts[kinds[i]], &formula->places[seat].program.texts[kinds[i]]);
+        if (same) {
+            uint32_t number = atomic_load_explicit(&formula->routes.tables[other], memory_order_relaxed);
+            atomic_store_explicit(&formula->routes.tables[seat], number, memory_order_relaxed);
+            return;
+        }
+    }
+    atomic_store_explicit(&formula->routes.tables[seat], ++formula->tables_last, memory_order_relaxed);
+}
+
+static int spawn(struct vx_formula *formula, uint32_t seat, struct vx_error *error)
+{
+    struct formula_place *place = &formula->places[seat];
+    int rc = formula_process_start(&place->process, &formula->memory, seat, &formula->launch, error);
     if (rc != 0)
         return rc;
-    rc = posix_spawnattr_init(&attributes);
-    if (rc != 0) {
-        (void)posix_spawn_file_actions_destroy(&actions);
-        return rc;
-    }
-    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    (void)posix_spawnattr_setpgroup(&attributes, 0);
-    (void)posix_spawnattr_setsigmask(&attributes, &none);
-    (void)posix_spawnattr_setsigdefault(&attributes, &all);
-    /* dup2 onto another or the same number: either way without close-on-exec. */
-    rc = posix_spawn_file_actions_adddup2(&actions, fd, WORKER_FD);
-    if (rc == 0)
-        rc = posix_spawn(pid, argv[0], &actions, &attributes, argv, environ);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    (void)posix_spawnattr_destroy(&attributes);
-    return rc;
-}
-
-static int spawn(struct vx_formula *formula)
-{
-    char fd[16], cpu[16], idle_us[16], parent[16];
-    (void)snprintf(fd, sizeof(fd), "%d", WORKER_FD);
-    (void)snprintf(cpu, sizeof(cpu), "%d", formula->cpu);
-    (void)snprintf(idle_us, sizeof(idle_us), "%u", formula->idle_us);
-    (void)snprintf(parent, sizeof(parent), "%d", (int)getpid());
-    char *argv[] = { formula->worker_path, "--fd", fd, "--formulas", formula->formula_folder, "--runtime",
-                     formula->runtime_folder, "--cpu", cpu, "--idle-us", idle_us, "--parent", parent, NULL };
-    /* There is no worker now: nobody else writes these. */
-    formula->header->text[0] = '\0';
-    atomic_store_explicit(&formula->header->batch_began_ns, 0, memory_order_relaxed);
-    atomic_store_explicit(&formula->header->worker_state, FORMULA_WORKER_LOADING, memory_order_release);
-    formula->started_ns = now_ns();
-    int rc = spawn_with(&formula->pid, argv, formula->fd);
-    if (rc != 0) {
-        formula->pid = 0;
-        return -rc;
-    }
+    place->role = SEAT_STARTING;
     formula->worker_starts++;
     return 0;
 }
 
-/* True when the worker has ended; it is reaped then. */
-static bool reap(struct vx_formula *formula, int flags)
+/* The spare, or the seat in which one is being started; FORMULA_SEATS when there is neither. */
+static uint32_t spare_find(const struct vx_formula *formula)
 {
-    pid_t reaped;
-    do
-        reaped = waitpid(formula->pid, &formula->exit_status, flags);
-    while (reaped < 0 && errno == EINTR);
-    if (reaped == 0)
-        return false;
-    formula->pid = 0; /* reaped, or (ECHILD) somebody else's wait() has taken it */
+    uint32_t found = FORMULA_SEATS;
+    for (uint32_t seat = 0; seat < FORMULA_SEATS; seat++) {
+        if (formula->places[seat].role == SEAT_SPARE)
+            return seat;
+        if (formula->places[seat].role == SEAT_STARTING)
+            found = seat;
+    }
+    return found;
+}
+
+static int spare_wait(struct vx_formula *formula, uint32_t *seat, struct vx_error *error)
+{
+    uint64_t began_ns = formula_now_ns();
+    while ((*seat = spare_find(formula)) == FORMULA_SEATS || formula->places[*seat].role != SEAT_SPARE) {
+        vx_formula_supervise(formula);
+        if (formula_now_ns() - began_ns > SPARE_MS_MAX * NS_PER_MS)
+            return vx_error_set(error, -EBUSY, "formulas: there is no spare worker: both other seats are taken or cannot be started");
+        formula_sleep_us(200);
+    }
+    return 0;
+}
+
+/* The seat is SPARE; it is LOADED afterwards or EMPTY. */
+static int load_into(struct vx_formula *formula, uint32_t seat, const struct vx_formula_program *program, struct vx_error *error)
+{
+    struct formula_place *place = &formula->places[seat];
+    if (vx_formula_program_copy(program, &place->program) != 0)
+        return vx_error_set(error, -ENOMEM, "formulas: no memory for a program");
+    formula_process_load(&formula->memory, seat, &place->program);
+    int rc = formula_process_wait(&place->process, &formula->memory, seat, FORMULA_WORKER_READY, formula->launch.load_ms, error);
+    if (rc != 0) {
+        seat_free(formula, seat);
+        return rc;
+    }
+    tables_number(formula, seat);
+    serve_by(formula, seat, seat);
+    place->role = SEAT_LOADED;
+    return 0;
+}
+
+int vx_formula_load(struct vx_formula *formula, const struct vx_formula_program *program, uint32_t *seat, struct vx_error *error)
+{
+    int rc = spare_wait(formula, seat, error);
+    return rc == 0 ? load_into(formula, *seat, program, error) : rc;
+}
+
+int vx_formula_good(struct vx_formula *formula, const struct vx_formula_program *program)
+{
+    struct vx_formula_program copy;
+    if (vx_formula_program_copy(program, &copy) != 0)
+        return -ENOMEM;
+    vx_formula_program_free(&formula->good);
+    formula->good = copy;
+    return 0;
+}
+
+/* ---- deaths ---- */
+
+/* Nobody else touches a batch that is RUNNING, and its worker is reaped. */
+static void batches_recover(struct vx_formula *formula, uint32_t seat)
+{
+    struct formula_batch *batches = formula_batches(formula->memory.header);
+    for (uint32_t i = 0; i < formula_batches_total(formula->lanes_count); i++)
+        if (atomic_load_explicit(&batches[i].state, memory_order_acquire) == FORMULA_RUNNING + seat)
+            atomic_store_explicit(&batches[i].state, FORMULA_SUBMITTED, memory_order_release);
+}
+
+static bool seat_answered(const struct vx_formula *formula, uint32_t seat)
+{
+    const struct formula_batch *batches = formula_batches(formula->memory.header);
+    for (uint32_t lane = 0; lane < formula->lanes_count; lane++) {
+        /* acquire: pairs with the release in lane.c's routes_take(): its last batches for the seat are to be seen. */
+        uint32_t epoch = atomic_load_explicit(&formula->lanes[lane].epoch, memory_order_acquire);
+        if ((int32_t)(epoch - formula->places[seat].epoch) < 0)
+            return false;
+        uint32_t first = formula_batch_number(lane, seat, 0, 0);
+        for (uint32_t i = first; i < first + VX_FORMULA_KINDS * FORMULA_BATCHES; i++) {
+            uint32_t state = atomic_load_explicit(&batches[i].state, memory_order_relaxed);
+            if (state != FORMULA_FREE && state != FORMULA_DONE)
+                return false;
+        }
+    }
     return true;
 }
 
-static void kill_and_reap(struct vx_formula *formula)
+/* Was it the formula? An end that we brought about because the batch did not end, and every end of the worker's own,
+ * says so. Killed from outside it is to blame only when a batch has ended two workers. */
+static bool formula_to_blame(const struct vx_formula *formula, uint32_t seat)
 {
-    (void)kill(formula->pid, SIGKILL);
-    (void)reap(formula, 0);
+    const struct formula_process *process = &formula->places[seat].process;
+    if (atomic_load_explicit(&shared_of(formula, seat)->batch_began_ns, memory_order_relaxed) == 0)
+        return false;
+    if (process->killed_stuck || !WIFSIGNALED(process->exit_status))
+        return true;
+    int signal = WTERMSIG(process->exit_status);
+    return signal != SIGKILL && signal != SIGTERM;
 }
 
-static uint32_t worker_state(const struct vx_formula *formula)
+static void incident_add(struct vx_formula *formula, uint32_t seat, uint32_t kind, bool fell_back)
 {
-    /* acquire: pairs with the release in the worker's state_set(): text before FAILED. */
-    return atomic_load_explicit(&formula->header->worker_state, memory_order_acquire);
-}
-
-/* The worker is reaped: its last words, or how it ended when it had none. */
-static int start_failed(const struct vx_formula *formula, struct vx_error *error)
-{
-    int bytes = (int)strnlen(formula->header->text, FORMULA_TEXT_BYTES);
-    if (worker_state(formula) == FORMULA_WORKER_FAILED)
-        return vx_error_set(error, -EINVAL, "formula worker: %.*s", bytes, formula->header->text);
-    if (WIFSIGNALED(formula->exit_status))
-        return vx_error_set(error, -ECHILD, "formula worker was ended by signal %d while %.*s", WTERMSIG(formula->exit_status), bytes, formula->header->text);
-    return vx_error_set(error, -ECHILD, "formula worker %s ended with status %d before it was ready", formula->worker_path, WEXITSTATUS(formula->exit_status));
-}
-
-static int wait_until_ready(struct vx_formula *formula, struct vx_error *error)
-{
-    while (now_ns() - formula->started_ns < (uint64_t)LOAD_MS_MAX * NS_PER_MS) {
-        uint32_t state = worker_state(formula);
-        if (state == FORMULA_WORKER_READY)
-            return 0;
-        if (state == FORMULA_WORKER_FAILED)
-            kill_and_reap(formula);
-        if (formula->pid == 0 || reap(formula, WNOHANG))
-            return start_failed(formula, error);
-        sleep_ms(1);
+    if (formula->incident_count == INCIDENTS_MAX) { /* the oldest is the least interesting */
+        formula->incident_first = (formula->incident_first + 1) % INCIDENTS_MAX;
+        formula->incident_count--;
     }
-    kill_and_reap(formula);
-    return vx_error_set(error, -ETIMEDOUT, "formula worker was not ready after %d ms while %.*s", LOAD_MS_MAX,
-                        (int)strnlen(formula->header->text, FORMULA_TEXT_BYTES), formula->header->text);
+    struct vx_formula_incident *incident = &formula->incidents[(formula->incident_first + formula->incident_count++) % INCIDENTS_MAX];
+    *incident = (struct vx_formula_incident){ .kind = kind, .version = shared_of(formula, seat)->declared[kind].version, .seat = seat,
+                                              .was_live = seat == formula->live, .fell_back = fell_back };
+    formula_process_end(&formula->places[seat].process, formula->launch.deadline_ms, incident->what, sizeof(incident->what));
+    formula->quarantines += fell_back;
 }
 
-/* ---- the door ---- */
-
-static int config_copy(struct vx_formula *formula, const struct vx_formula_config *config, struct vx_error *error)
+bool vx_formula_incident(struct vx_formula *formula, struct vx_formula_incident *incident)
 {
-    const struct {
-        char *to;
-        const char *from;
-    } paths[] = { { formula->worker_path, config->worker_path },
-                  { formula->formula_folder, config->formula_folder },
-                  { formula->runtime_folder, config->runtime_folder } };
-    for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
-        if (snprintf(paths[i].to, VX_PATH_BYTES, "%s", paths[i].from) >= VX_PATH_BYTES)
-            return vx_error_set(error, -ENAMETOOLONG, "formulas: path %s is longer than %d bytes", paths[i].from, VX_PATH_BYTES - 1);
-    formula->cpu = config->cpu;
-    formula->idle_us = config->idle_us;
-    formula->lanes_count = config->lanes;
-    return 0;
+    if (formula->incident_count == 0)
+        return false;
+    *incident = formula->incidents[formula->incident_first];
+    formula->incident_first = (formula->incident_first + 1) % INCIDENTS_MAX;
+    formula->incident_count--;
+    return true;
 }
 
-static int open_all(struct vx_formula *formula, const struct vx_formula_config *config, struct vx_error *error)
+/* A formula has ended the worker: from now on its seat's program has the good version of that kind, if that is another. */
+static void blame(struct vx_formula *formula, uint32_t seat)
 {
-    int rc = config_copy(formula, config, error);
-    if (rc != 0)
-        return rc;
-    rc = memory_map(formula, error);
-    if (rc != 0)
-        return rc;
-    lanes_set(formula);
-    rc = spawn(formula);
-    if (rc != 0)
-        return vx_error_set(error, rc, "formula worker %s: %s", formula->worker_path, strerror(-rc));
-    return wait_until_ready(formula, error);
-}
-
-int vx_formula_start(const struct vx_formula_config *config, struct vx_formula **formula, struct vx_error *error)
-{
-    if (config->lanes == 0 || config->lanes > VX_SHARD_LCORES_MAX)
-        return vx_error_set(error, -EINVAL, "formulas: %u lanes, expected 1 to %d", config->lanes, VX_SHARD_LCORES_MAX);
-    size_t bytes = sizeof(struct vx_formula) + config->lanes * sizeof(struct formula_lane);
-    struct vx_formula *made = aligned_alloc(VX_CACHE_LINE_BYTES, bytes);
-    if (made == NULL)
-        return vx_error_set(error, -ENOMEM, "formulas: no memory for %u lanes", config->lanes);
-    memset(made, 0, bytes);
-    made->fd = -1;
-    int rc = open_all(made, config, error);
-    if (rc != 0) {
-        release(made);
-        return rc;
+    struct vx_formula_program *program = &formula->places[seat].program;
+    uint32_t kind = atomic_load_explicit(&shared_of(formula, seat)->batch_kind, memory_order_relaxed) % VX_FORMULA_KINDS;
+    bool live = seat == formula->live;
+    const struct vx_formula_program *instead = live ? &formula->good : &formula->places[formula->live].program;
+    bool other = !same_text(&program->texts[kind], &instead->texts[kind]);
+    incident_add(formula, seat, kind, other);
+    if (!other || !live)
+        return;
+    struct vx_formula_program mixed = *program; /* borrows */
+    mixed.texts[kind] = formula->good.texts[kind];
+    struct vx_formula_program copy;
+    if (vx_formula_program_copy(&mixed, &copy) == 0) { /* no memory: the same version once more, the next time perhaps */
+        vx_formula_program_free(program);
+        *program = copy;
     }
-    *formula = made;
-    return 0;
 }
 
-static bool is_stuck(const struct vx_formula *formula)
+/* The live worker has ended: its program, perhaps with one version changed, goes on in the spare. Called again until there is one. */
+static void orphan_adopt(struct vx_formula *formula)
 {
-    uint64_t now = now_ns();
-    if (worker_state(formula) == FORMULA_WORKER_LOADING)
-        return now - formula->started_ns > (uint64_t)LOAD_MS_MAX * NS_PER_MS;
-    /* The worker may have begun a batch after `now` was read: signed. */
-    uint64_t began = atomic_load_explicit(&formula->header->batch_began_ns, memory_order_relaxed);
-    return began != 0 && (int64_t)(now - began) > (int64_t)BATCH_MS_MAX * NS_PER_MS;
+    uint32_t orphan = formula->orphan, seat = spare_find(formula);
+    struct vx_error error;
+    if (seat == FORMULA_SEATS || formula->places[seat].role != SEAT_SPARE)
+        return;
+    if (load_into(formula, seat, &formula->places[orphan].program, &error) != 0) {
+        (void)fprintf(stderr, "veltrix: formulas: %s\n", error.text);
+        formula->respawn_ns = formula_now_ns() + RESPAWN_MS * NS_PER_MS;
+        return;
+    }
+    formula->live = seat;
+    formula->orphan = FORMULA_SEATS;
+    reroute(formula, orphan, seat);
+    for (uint32_t other = 0; other < FORMULA_SEATS; other++) /* what a canary has left behind, too */
+        if (formula->places[other].process.pid == 0)
+            serve_by(formula, other, seat);
+    seat_free(formula, orphan);
+}
+
+static void loaded_died(struct vx_formula *formula, uint32_t seat)
+{
+    formula->worker_deaths++;
+    if (formula_to_blame(formula, seat))
+        blame(formula, seat);
+    batches_recover(formula, seat);
+    if (formula->places[seat].role == SEAT_LOADED && seat == formula->live) {
+        formula->orphan = seat;
+        return;
+    }
+    reroute(formula, seat, formula->live);
+    serve_by(formula, seat, formula->orphan == FORMULA_SEATS ? formula->live : seat);
+    seat_free(formula, seat);
+}
+
+static void spare_died(struct vx_formula *formula, uint32_t seat)
+{
+    char words[FORMULA_TEXT_BYTES];
+    (void)fprintf(stderr, "veltrix: formulas: a spare worker has ended: %s\n", formula_process_words(&formula->memory, seat, words));
+    formula->worker_deaths++;
+    formula->respawn_ns = formula_now_ns() + RESPAWN_MS * NS_PER_MS;
+    seat_free(formula, seat);
+}
+
+/* ---- every few milliseconds ---- */
+
+static void seat_look(struct vx_formula *formula, uint32_t seat)
+{
+    struct formula_place *place = &formula->places[seat];
+    if (place->process.pid == 0)
+        return;
+    bool works = place->role == SEAT_LOADED || place->role == SEAT_RETIRING;
+    bool ended = formula_process_reap(&place->process);
+    if (!ended && works && formula_process_stuck(&place->process, &formula->memory, seat, formula->launch.deadline_ms)) {
+        formula_process_kill(&place->process);
+        ended = true;
+    }
+    if (ended && works) {
+        loaded_died(formula, seat);
+        return;
+    }
+    if (ended) {
+        spare_died(formula, seat);
+        return;
+    }
+    uint32_t state = formula_process_state(&formula->memory, seat);
+    if (place->role == SEAT_STARTING && state == FORMULA_WORKER_SPARE)
+        place->role = SEAT_SPARE;
+    if (place->role == SEAT_STARTING && (state == FORMULA_WORKER_FAILED || formula_now_ns() - place->process.started_ns > START_MS_MAX * NS_PER_MS)) {
+        formula_process_kill(&place->process);
+        spare_died(formula, seat);
+    }
+}
+
+/* One that is retired has nothing left, or its lane makes no passes and the live worker takes what is left. */
+static void retired_look(struct vx_formula *formula, uint32_t seat)
+{
+    struct formula_place *place = &formula->places[seat];
+    if (place->role != SEAT_RETIRING)
+        return;
+    if (!seat_answered(formula, seat) && formula_now_ns() - place->since_ns < RETIRE_MS_MAX * NS_PER_MS)
+        return;
+    formula_process_kill(&place->process); /* it holds nothing but shared memory: there is nothing to tidy up */
+    batches_recover(formula, seat);
+    serve_by(formula, seat, formula->live);
+    seat_free(formula, seat);
+}
+
+static void respawn(struct vx_formula *formula)
+{
+    struct vx_error error;
+    if (spare_find(formula) != FORMULA_SEATS || formula_now_ns() < formula->respawn_ns)
+        return;
+    for (uint32_t seat = 0; seat < FORMULA_SEATS; seat++)
+        if (formula->places[seat].role == SEAT_EMPTY) {
+            if (spawn(formula, seat, &error) != 0) {
+                formula->respawn_ns = formula_now_ns() + RESPAWN_MS * NS_PER_MS;
+                (void)fprintf(stderr, "veltrix: formulas: %s\n", error.text);
+            }
+            return;
+        }
 }
 
 void vx_formula_supervise(struct vx_formula *formula)
 {
-    if (formula->pid != 0 && reap(formula, WNOHANG))
-        formula->worker_deaths++;
-    if (formula->pid != 0 && is_stuck(formula))
-        (void)kill(formula->pid, SIGKILL); /* the next call reaps it */
-    if (formula->pid == 0 && now_ns() - formula->started_ns >= (uint64_t)RESTART_MS_MIN * NS_PER_MS)
-        (void)spawn(formula); /* what fails now is tried again after RESTART_MS_MIN */
-}
-
-void vx_formula_counters(const struct vx_formula *formula, struct vx_formula_counters *counters)
-{
-    *counters = (struct vx_formula_counters){
-        .worker_starts = formula->worker_starts,
-        .worker_deaths = formula->worker_deaths,
-        .worker_pid = formula->pid,
-    };
-    for (unsigned i = 0; i < VX_FORMULA_KINDS; i++) {
-        counters->jobs[i] = vx_counter_read(&formula->header->jobs[i]);
-        counters->batches[i] = vx_counter_read(&formula->header->batches[i]);
-        counters->busy_ns[i] = vx_counter_read(&formula->header->busy_ns[i]);
-        counters->failures[i] = vx_counter_read(&formula->header->failures[i]);
-        counters->given_up[i] = vx_counter_read(&formula->header->given_up[i]);
+    for (uint32_t seat = 0; seat < FORMULA_SEATS; seat++) {
+        seat_look(formula, seat);
+        retired_look(formula, seat);
     }
-}
-
-void vx_formula_stop(struct vx_formula *formula)
-{
-    if (formula->pid != 0) {
-        (void)kill(formula->pid, SIGTERM);
-        for (int ms = 0; ms < STOP_MS_MAX && !reap(formula, WNOHANG); ms++)
-            sleep_ms(1);
-        if (formula->pid != 0)
-            kill_and_reap(formula);
-    }
-    release(formula);
+    respawn(formula);
+    if (formula->orphan != FORMULA_SEATS)
+        orphan_adopt(formula);
 }

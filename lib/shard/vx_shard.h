@@ -62,7 +62,7 @@ struct vx_reply {
 };
 static_assert(sizeof(struct vx_reply) == 48, "reply ring element");
 
-enum vx_formula_kind { VX_FORMULA_BATTLE, VX_FORMULA_LOOT, VX_FORMULA_PAIRING, VX_FORMULA_KINDS };
+enum vx_formula_kind { VX_FORMULA_BATTLE, VX_FORMULA_LOOT, VX_FORMULA_PAIRING, VX_FORMULA_RATING, VX_FORMULA_SCORE, VX_FORMULA_KINDS };
 enum { VX_JOB_INPUTS = 6, VX_JOB_OUTPUTS = 4 };
 /* Inputs by kind (outputs in `out`):
  * battle:  attacker rating, target rating, distance m, weapon 0..3, target health, attacker streak -> damage, critical (0|1)

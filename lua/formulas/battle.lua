@@ -12,18 +12,27 @@ local far_m = { [0] = 6, 20, 60, 40 }
 return {
     name = "battle",
     version = 1,
+    -- What comes from outside of these ranges is moved to the nearer end first, and so are answers.
     inputs = {
-        { name = "attacker_rating", min = 0, max = 4000 },
-        { name = "target_rating", min = 0, max = 4000 },
-        { name = "distance_m", min = 0, max = 90 },
-        { name = "weapon", min = 0, max = 3, integer = true },
-        { name = "target_health", min = 0, max = 100, integer = true },
-        { name = "attacker_streak", min = 0, max = 20, integer = true },
+        { name = "attacker_rating", unit = "rating points", min = 0, max = 4000 },
+        { name = "target_rating", unit = "rating points", min = 0, max = 4000 },
+        { name = "distance_m", unit = "m", min = 0, max = 90 },
+        { name = "weapon", unit = "0 blade, 1 pistol, 2 rifle, 3 bow", min = 0, max = 3, whole = true },
+        { name = "target_health", unit = "health", min = 0, max = 100, whole = true },
+        { name = "attacker_streak", unit = "hits", min = 0, max = 20, whole = true },
     },
-    -- Answers outside are moved to the nearer end; what is no number becomes min.
     outputs = {
-        { name = "damage", min = 5, max = 60 },
-        { name = "critical", min = 0, max = 1 },
+        { name = "damage", unit = "health", min = 5, max = 60 },
+        { name = "critical", unit = "0 or 1", min = 0, max = 1 },
+    },
+    limits = { job_ns = 20, mean = { damage = { 10, 30 } } },
+    examples = {
+        -- Two equals, blade to blade: 40 give or take a tenth, half as much again when critical.
+        { inputs = { attacker_rating = 1500, target_rating = 1500, distance_m = 2, weapon = 0, target_health = 100, attacker_streak = 0 },
+          outputs = { damage = { 36, 60 } } },
+        -- A rifle from very far away does a third of its 26.
+        { inputs = { attacker_rating = 1500, target_rating = 1500, distance_m = 80, weapon = 2, target_health = 100, attacker_streak = 0 },
+          outputs = { damage = { 8, 14 } } },
     },
     formula = function(attacker_rating, target_rating, distance_m, weapon, target_health, attacker_streak, random)
         local near, far = near_m[weapon], far_m[weapon]

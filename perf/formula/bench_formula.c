@@ -16,7 +16,6 @@
 enum { JOBS = 1 << 20, BATCH = 64, REPEATS_MAX = 101, GIVE_UP_S = 60 };
 
 static struct vx_job jobs[JOBS];
-static const char *const names[VX_FORMULA_KINDS] = { "battle", "loot", "pairing" };
 
 struct options {
     const char *worker, *formulas, *runtime, *json;
@@ -24,20 +23,13 @@ struct options {
     unsigned repeats, batches;
 };
 
-static float within(struct vx_rng *rng, uint32_t low, uint32_t high)
+static void jobs_make(const struct vx_formula *formula, uint8_t kind)
 {
-    return (float)(low + vx_rng_below(rng, high - low + 1));
-}
-
-static void jobs_make(uint8_t kind)
-{
-    static const uint16_t low[VX_FORMULA_KINDS][VX_JOB_INPUTS] = { { 0, 0, 0, 0, 0, 0 }, { 0, 0, 0, 0, 1, 0 }, { 0 } };
-    static const uint16_t high[VX_FORMULA_KINDS][VX_JOB_INPUTS] = { { 4000, 4000, 90, 3, 100, 20 }, { 4000, 3, 8, 600, 16, 0 }, { 60, 0, 0, 0, 0, 0 } };
     struct vx_rng rng = { 1 + kind };
+    const struct vx_formula_declared *declared = vx_formula_declared(formula, vx_formula_live_seat(formula), kind);
     for (uint32_t i = 0; i < JOBS; i++) {
         jobs[i] = (struct vx_job){ .formula = kind, .id = i, .seed = vx_rng_next(&rng) >> 12 };
-        for (unsigned input = 0; input < VX_JOB_INPUTS; input++)
-            jobs[i].in[input] = within(&rng, low[kind][input], high[kind][input]);
+        vx_formula_draw(kind, declared, &rng, jobs[i].in);
     }
 }
 
@@ -83,7 +75,7 @@ static bool measure(struct vx_formula *formula, uint8_t kind, const struct optio
 {
     double ns[REPEATS_MAX], per_s[REPEATS_MAX];
     struct vx_formula_counters before, after;
-    jobs_make(kind);
+    jobs_make(formula, kind);
     if (!run(formula, options->batches)) /* rare branches get their traces */
         return false;
     for (unsigned repeat = 0; repeat < options->repeats; repeat++) {
@@ -110,8 +102,8 @@ static int write_json(const char *path, const struct figures figures[VX_FORMULA_
     }
     (void)fprintf(file, "{");
     for (unsigned kind = 0; kind < VX_FORMULA_KINDS; kind++)
-        (void)fprintf(file, "%s\"formula_%s_ns_per_job\": %.2f, \"formula_%s_jobs_per_s\": %.0f", kind > 0 ? ", " : "", names[kind],
-                      figures[kind].ns_per_job, names[kind], figures[kind].jobs_per_s);
+        (void)fprintf(file, "%s\"formula_%s_ns_per_job\": %.2f, \"formula_%s_jobs_per_s\": %.0f", kind > 0 ? ", " : "", vx_formula_abouts[kind].name,
+                      figures[kind].ns_per_job, vx_formula_abouts[kind].name, figures[kind].jobs_per_s);
     (void)fprintf(file, "}\n");
     return fclose(file) == 0 ? 0 : 1;
 }
@@ -162,17 +154,18 @@ int main(int argc, char **argv)
         return 2;
     }
     pin_beside(options.cpu);
-    struct vx_formula_config config = { options.worker, options.formulas, options.runtime, 1, options.cpu, 0 };
-    if (vx_formula_start(&config, &formula, &error) != 0) {
+    struct vx_formula_config config = { .worker_path = options.worker, .runtime_folder = options.runtime, .lanes = 1, .cpu = options.cpu };
+    if (vx_formula_program_read(options.formulas, &config.program, &error) != 0 || vx_formula_start(&config, &formula, &error) != 0) {
         (void)fprintf(stderr, "%s\n", error.text);
         return 1;
     }
+    vx_formula_program_free(&config.program);
     int rc = 0;
     for (uint8_t kind = 0; kind < VX_FORMULA_KINDS && rc == 0; kind++) {
         if (!measure(formula, kind, &options, &figures[kind]))
             rc = 1;
         else
-            (void)printf("formula %s ns_per_job %.2f jobs_per_s %.0f\n", names[kind], figures[kind].ns_per_job, figures[kind].jobs_per_s);
+            (void)printf("formula %s ns_per_job %.2f jobs_per_s %.0f\n", vx_formula_abouts[kind].name, figures[kind].ns_per_job, figures[kind].jobs_per_s);
     }
     vx_formula_stop(formula);
     if (rc != 0)

@@ -7,7 +7,7 @@
 
 #include "formula_test.h"
 
-static const char *const names[] = { "battle.lua", "loot.lua", "pairing.lua" };
+static const char *const names[] = { "battle.lua", "loot.lua", "pairing.lua", "rating.lua", "score.lua" };
 
 const char *shipped_formulas(void)
 {
@@ -75,7 +75,7 @@ void folder_make(struct test_folder *folder)
 
 void folder_remove(const struct test_folder *folder)
 {
-    static const char *const all[] = { "battle.lua", "loot.lua", "pairing.lua", "batch.lua", "worker", "worker.stderr", "worker.trace", "escaped" };
+    static const char *const all[] = { "battle.lua", "loot.lua", "pairing.lua", "rating.lua", "score.lua", "batch.lua", "declare.lua", "watch.lua", "worker", "worker.stderr", "worker.trace", "escaped" };
     char path[2 * VX_PATH_BYTES];
     for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         path_of(folder, all[i], path);
@@ -89,7 +89,7 @@ void folder_write_battle(const struct test_folder *folder, const char *before, c
     static const char *const form =
         "%s\nreturn { name = \"battle\", version = 7,\n"
         "  inputs = { { name = \"attacker_rating\", min = 0, max = 4000 }, { name = \"target_rating\", min = 0, max = 4000 },\n"
-        "    { name = \"distance_m\", min = 0, max = 90 }, { name = \"weapon\", min = 0, max = 3, integer = true },\n"
+        "    { name = \"distance_m\", min = 0, max = 90 }, { name = \"weapon\", min = 0, max = 3, whole = true },\n"
         "    { name = \"target_health\", min = 0, max = 100 }, { name = \"attacker_streak\", min = 0, max = 20 } },\n"
         "  outputs = { { name = \"damage\", min = 5, max = 60 }, { name = \"critical\", min = 0, max = 1 } },\n"
         "  formula = function(attacker_rating, target_rating, distance_m, weapon, target_health, attacker_streak, random)\n%s\n  end }\n";
@@ -112,6 +112,15 @@ void folder_write_runtime(const struct test_folder *folder, const char *from, co
     folder_write(folder, "batch.lua", changed, strlen(changed));
     free(changed);
     free(text);
+    static const char *const others[] = { "declare.lua", "watch.lua" };
+    for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        char from_path[2 * VX_PATH_BYTES];
+        size_t bytes;
+        (void)snprintf(from_path, sizeof(from_path), "%s/%s", shipped_runtime(), others[i]);
+        text = file_read(from_path, &bytes);
+        folder_write(folder, others[i], text, bytes);
+        free(text);
+    }
 }
 
 void folder_write_worker(const struct test_folder *folder, const char *name, bool trace)

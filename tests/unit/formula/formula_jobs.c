@@ -16,13 +16,16 @@ uint32_t ms_now(void)
 
 int formula_start(const char *formulas, const char *runtime, const char *worker, uint32_t lanes, struct vx_formula **formula, struct vx_error *error)
 {
-    const struct vx_formula_config config = { .worker_path = worker != NULL ? worker : worker_program(),
-                                              .formula_folder = formulas != NULL ? formulas : shipped_formulas(),
-                                              .runtime_folder = runtime != NULL ? runtime : shipped_runtime(),
-                                              .lanes = lanes, .cpu = -1, .idle_us = 20 };
+    struct vx_formula_config config = { .worker_path = worker != NULL ? worker : worker_program(), .runtime_folder = runtime != NULL ? runtime : shipped_runtime(),
+                                        .lanes = lanes, .cpu = -1, .idle_us = 20 };
     *error = (struct vx_error){ "" };
     *formula = NULL;
-    return vx_formula_start(&config, formula, error);
+    int rc = vx_formula_program_read(formulas != NULL ? formulas : shipped_formulas(), &config.program, error);
+    if (rc != 0)
+        return rc;
+    rc = vx_formula_start(&config, formula, error);
+    vx_formula_program_free(&config.program);
+    return rc;
 }
 
 void jobs_make(struct test_jobs *jobs, uint32_t count, uint32_t lanes)
@@ -49,19 +52,20 @@ static float within(struct vx_rng *rng, uint32_t low, uint32_t high, bool intege
 
 struct vx_job job_random(struct vx_rng *rng, uint8_t kind, uint32_t id)
 {
+    static const struct {
+        uint16_t low, high;
+        bool whole;
+    } inputs[VX_FORMULA_KINDS][VX_JOB_INPUTS] = {
+        [VX_FORMULA_BATTLE] = { { 0, 4000, false }, { 0, 4000, false }, { 0, 90, false }, { 0, 3, true }, { 0, 100, true }, { 0, 20, true } },
+        [VX_FORMULA_LOOT] = { { 0, 4000, false }, { 0, 3, true }, { 0, 8, true }, { 0, 600, false }, { 1, 16, true } },
+        [VX_FORMULA_PAIRING] = { { 0, 60, false } },
+        [VX_FORMULA_RATING] = { { 0, 4000, false } },
+        [VX_FORMULA_SCORE] = { { 0, 8, true }, { 0, 8, true }, { 0, 100, true }, { 0, 100, true }, { 0, 3, true }, { 0, 600, false } },
+    };
     struct vx_job job = { .formula = kind, .id = id, .seed = vx_rng_next(rng) >> 12, .shard = (uint16_t)(id % 251) };
-    switch (kind) {
-    case VX_FORMULA_BATTLE:
-        job.in[0] = within(rng, 0, 4000, false), job.in[1] = within(rng, 0, 4000, false), job.in[2] = within(rng, 0, 90, false);
-        job.in[3] = within(rng, 0, 3, true), job.in[4] = within(rng, 0, 100, true), job.in[5] = within(rng, 0, 20, true);
-        break;
-    case VX_FORMULA_LOOT:
-        job.in[0] = within(rng, 0, 4000, false), job.in[1] = within(rng, 0, 3, true), job.in[2] = within(rng, 0, 8, true);
-        job.in[3] = within(rng, 0, 600, false), job.in[4] = within(rng, 1, 16, true);
-        break;
-    default:
-        job.in[0] = within(rng, 0, 60, false);
-    }
+    for (unsigned i = 0; i < VX_JOB_INPUTS; i++)
+        if (inputs[kind][i].high > 0)
+            job.in[i] = within(rng, inputs[kind][i].low, inputs[kind][i].high, inputs[kind][i].whole);
     return job;
 }
 
@@ -153,6 +157,18 @@ static void loot_expected(const struct vx_job *job, float out[VX_JOB_OUTPUTS])
     out[1] = (float)at_most(at_least(amount, 1), 50);
 }
 
+/* As lib/shard decides a hunt: who left, who is dead, whose chests are more. */
+static float score_expected(const struct vx_job *job)
+{
+    unsigned left = (unsigned)job->in[4];
+    bool dead = job->in[2] <= 0, dead_other = job->in[3] <= 0;
+    if (left != 0)
+        return left == 3 ? 0.5f : left == 2;
+    if (dead || dead_other)
+        return dead && dead_other ? 0.5f : dead_other;
+    return job->in[0] == job->in[1] ? 0.5f : job->in[0] > job->in[1];
+}
+
 void job_expected(const struct vx_job *job, float out[VX_JOB_OUTPUTS])
 {
     double part = at_most(at_least(job->in[0], 0), 20) * 0.05;
@@ -163,16 +179,28 @@ void job_expected(const struct vx_job *job, float out[VX_JOB_OUTPUTS])
     case VX_FORMULA_LOOT:
         loot_expected(job, out);
         break;
-    default:
+    case VX_FORMULA_PAIRING:
         out[0] = (float)(50 + 1950 * part * part);
+        break;
+    case VX_FORMULA_RATING:
+        out[0] = 1;
+        break;
+    default:
+        out[0] = score_expected(job);
     }
+}
+
+/* Those that the shipped formulas give. */
+unsigned outputs_of(uint8_t kind)
+{
+    return kind == VX_FORMULA_BATTLE || kind == VX_FORMULA_LOOT ? 2 : 1;
 }
 
 bool answer_right(const struct vx_job *job, const struct vx_event *answer)
 {
     float expected[VX_JOB_OUTPUTS] = { 0 };
     job_expected(job, expected);
-    unsigned outputs = job->formula == VX_FORMULA_PAIRING ? 1 : 2;
+    unsigned outputs = outputs_of(job->formula);
     return answer->kind == VX_EVENT_JOB_DONE && answer->number == job->id && answer->shard == job->shard &&
            memcmp(expected, answer->out, outputs * sizeof(float)) == 0;
 }

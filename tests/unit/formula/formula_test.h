@@ -18,7 +18,7 @@ void folder_remove(const struct test_folder *folder);
 void folder_write(const struct test_folder *folder, const char *name, const char *text, size_t bytes);
 /* One formula's file from its declarations' usual form and the function's body. */
 void folder_write_battle(const struct test_folder *folder, const char *before, const char *body);
-/* A copy of lua/runtime/batch.lua in which `from` is replaced by `to`. */
+/* A copy of lua/runtime, in whose batch.lua `from` is replaced by `to`. */
 void folder_write_runtime(const struct test_folder *folder, const char *from, const char *to);
 /* A program `name` that runs the worker with its output to `name`.stderr and, when trace is set, its log to `name`.trace. */
 void folder_write_worker(const struct test_folder *folder, const char *name, bool trace);
@@ -52,6 +52,7 @@ bool jobs_pass(struct test_jobs *jobs, struct vx_formula *formula);
 bool jobs_run(struct test_jobs *jobs, struct vx_formula *formula, uint32_t ms);
 /* The shipped formula's answer, recomputed. */
 void job_expected(const struct vx_job *job, float out[VX_JOB_OUTPUTS]);
+unsigned outputs_of(uint8_t kind);
 bool answer_right(const struct vx_job *job, const struct vx_event *answer);
 /* Answers that are not what the shipped formulas give, among jobs for which skip is false. */
 uint32_t jobs_wrong(const struct test_jobs *jobs, bool (*skip)(const struct vx_job *job));

@@ -273,8 +273,8 @@ static void whole_games_allocate_nothing(void)
     struct vx_formula *formula;
     struct vx_error error;
     struct counted ignored = { 0 }, counted = { 0 };
-    const struct vx_formula_config config = { VX_WORKER, VX_LUA_FOLDER "/formulas", VX_LUA_FOLDER "/runtime", 1, -1, 20 };
-    if (vx_formula_start(&config, &formula, &error) != 0)
+    struct vx_formula_config config = { .worker_path = VX_WORKER, .runtime_folder = VX_LUA_FOLDER "/runtime", .lanes = 1, .cpu = -1, .idle_us = 20 };
+    if (vx_formula_program_read(VX_LUA_FOLDER "/formulas", &config.program, &error) != 0 || vx_formula_start(&config, &formula, &error) != 0)
         CU_FAIL_FATAL(error.text);
     struct stage *stage = stage_make(&(struct stage_options){ .formula = formula, .grants = true, .answers_control = true, .busy_per_s = 1000, .repeat_ms = 300 });
     play(stage, &ignored, ACTIONS_WARM_UP);
