@@ -1,4 +1,4 @@
-"""House rules that no compiler knows: includes, lengths, words of the data plane, unfinished work, documented and
+"""House rules that no compiler knows: includes, lengths, words of the data plane, unfinished work, documented counters, documented and
 self-sufficient doors. Each rule is first shown a text that breaks it."""
 import ast
 import pathlib
@@ -93,6 +93,12 @@ def alone_findings(path):
     return [f"1: does not compile alone: {done.stderr.splitlines()[0]}"] if done.returncode != 0 else []
 
 
+def counter_findings(page, lists):
+    """Counters of netcode that a page names and no X-macro list has."""
+    return [f"{number}: there is no counter {name}" for number, line in enumerate(page.splitlines(), 1)
+            for name in re.findall(r"\b(?:netcode|ignored|denied)_\w+", line) if not re.search(rf'"{name}"|X\({name},', lists)]
+
+
 def rules_work():
     """Every rule sees what it is for, and passes what is good."""
     long_function = "int f(void)\n{\n" + "    x();\n" * 70 + "}\n"
@@ -103,6 +109,7 @@ def rules_work():
         assert word_findings(bad, set()), bad
     assert not word_findings('/* free(a) */ x("malloc(1)"); job_free(a); rte_pktmbuf_free_bulk(a); block(a);', set())
     assert not word_findings("rte_free(a);", {"rte_free"})
+    assert counter_findings("netcode_odd, denied_full", "X(denied_full, 1)") == ["1: there is no counter netcode_odd"]
     assert unfinished_findings("/* TO" "DO */")
     assert door_findings("int vx_a(void);\n") and not door_findings("/* Says a. */\nint vx_a(void);\nint vx_b(void);\n")
     assert not door_findings("int vx_a(void); /* says a */\n") and door_findings("/* a */\n\nint vx_a(void);\n")
@@ -129,6 +136,8 @@ def findings():
             if name.match("lib/*/vx_*.h"):
                 found += door_findings(text) + alone_findings(path)
         yield from (f"{name}:{finding}" for finding in found)
+    lists = "".join((ROOT / "lib" / path).read_text() for path in ("base/vx_drop.h", "admission/vx_admission.h"))
+    yield from (f"docs/protocol.md:{finding}" for finding in counter_findings((ROOT / "docs" / "protocol.md").read_text(), lists))
 
 
 def main():
