@@ -28,21 +28,39 @@ bool io_bucket_take(struct io_bucket *bucket, uint64_t now, uint64_t cycles_per_
     return true;
 }
 
+/* The transport's table, and what its handshakes need. */
+static bool sessions_create(struct vx_io *io, const struct vx_io_config *config, size_t table_bytes)
+{
+    void *table = rte_zmalloc_socket("vx_sessions", table_bytes, VX_CACHE_LINE_BYTES, config->numa);
+    if (table == NULL)
+        return false;
+    if (config->netcode == NULL) {
+        io->sessions = vx_session_table_create(table, config->players);
+        return true;
+    }
+    io->netcode = rte_zmalloc_socket("vx_io_netcode", sizeof(*io->netcode), VX_CACHE_LINE_BYTES, config->numa);
+    if (io->netcode == NULL) {
+        rte_free(table);
+        return false;
+    }
+    io->netcode->ms_per_cycle_64 = (uint64_t)(((__uint128_t)1000 << 64) / config->cycles_per_s);
+    io->sessions = vx_session_netcode_create(table, config->netcode);
+    return true;
+}
+
 int vx_io_create(const struct vx_io_config *config, struct vx_io **io, struct vx_error *error)
 {
     struct vx_io *made = rte_zmalloc_socket("vx_io", sizeof(*made), VX_CACHE_LINE_BYTES, config->numa);
-    void *table = rte_zmalloc_socket("vx_sessions", vx_session_table_bytes(config->players), VX_CACHE_LINE_BYTES, config->numa);
-    if (made == NULL || table == NULL) {
+    const uint32_t sessions = config->netcode != NULL ? config->netcode->places : config->players;
+    const size_t table_bytes = config->netcode != NULL ? vx_session_netcode_bytes(sessions) : vx_session_table_bytes(sessions);
+    if (made == NULL || !sessions_create(made, config, table_bytes)) {
         rte_free(made);
-        rte_free(table);
-        return vx_error_set(error, -ENOMEM, "io lcore %u: no memory for %u sessions (%zu KiB)", config->index, config->players,
-                            vx_session_table_bytes(config->players) >> 10);
+        return vx_error_set(error, -ENOMEM, "io lcore %u: no memory for %u sessions (%zu KiB)", config->index, sessions, table_bytes >> 10);
     }
     made->config = *config;
     made->filter_checked = config->filter;
     made->filter_checked.ip_checksum_checked = true;
     made->filter_checked.udp_checksum_checked = true;
-    made->sessions = vx_session_table_create(table, config->players);
     if (config->tx_checksums)
         vx_session_checksums_by_port(made->sessions);
     bucket_set(&made->allowance, config->packets_per_s, config->cycles_per_s);
@@ -65,6 +83,17 @@ void io_wanted_take(struct vx_io *io)
     io->config.packets_per_s = __atomic_load_n(&io->wanted.packets_per_s, __ATOMIC_RELAXED);
     bucket_set(&io->allowance, io->config.packets_per_s, io->config.cycles_per_s);
     bucket_set(&io->busy, __atomic_load_n(&io->wanted.busy_per_s, __ATOMIC_RELAXED), io->config.cycles_per_s);
+}
+
+const struct vx_session_counters *vx_io_sessions(const struct vx_io *io)
+{
+    return vx_session_counters(io->sessions);
+}
+
+void vx_io_check(const struct vx_io *io)
+{
+    if (io->netcode != NULL)
+        vx_session_check(io->sessions);
 }
 
 const struct vx_io_counters *vx_io_counters(const struct vx_io *io)

@@ -8,7 +8,10 @@ enum {
     IO_INLINE_BYTES = 96, /* header room of a 128-byte LLQ entry */
     IO_OPEN_MAX = 8192,   /* reply packets waiting for their window, a power of two */
     IO_TX_MAX = 1024,     /* packets sealed and not yet taken by the device, a power of two */
-    IO_HEAD_BYTES = 96,   /* most that Ethernet, VLANs, IPv6 and UDP take */
+    IO_HEAD_BYTES = 96,   /* most that Ethernet, VLANs, IPv6, UDP and a netcode header take */
+    IO_ASKED_MAX = 512,   /* handshakes that admission is being asked about, a power of two */
+    IO_NOTICES_MAX = 1024, /* JOIN and PART that a full ring keeps waiting, a power of two */
+    IO_ASKS_FOR_ENDS = 256, /* of the ask ring: left free by handshakes, so that sessions can end */
 };
 
 /* A reply packet under construction. A session's note is 1 + its index here. */
@@ -33,6 +36,22 @@ struct io_closing {
     struct rte_mbuf *mbufs[VX_BURST_MAX];
     uint32_t count;
 };
+/* A handshake's buffer, which rests here until admission's verdict. */
+struct io_asked {
+    struct rte_mbuf *mbuf;
+    struct vx_packet packet;
+};
+struct io_netcode {
+    uint64_t ms_per_cycle_64;  /* milliseconds = cycles * this >> 64 */
+    uint32_t asked_head, asked_tail, notice_head, notice_tail;
+    uint32_t waiting_count;
+    struct io_asked waiting[VX_BURST_MAX]; /* of this burst, not yet looked at */
+    struct io_asked asked[IO_ASKED_MAX];
+    struct vx_event notices[IO_NOTICES_MAX];
+    uint32_t goodbye_cursor;
+    bool goodbye, goodbye_done; /* io: rw; done: control: ro */
+    bool goodbye_wanted VX_ALIGNED; /* control: rw, io: ro */
+};
 struct io_bucket { /* tokens grow with time, up to a tenth of a second's worth */
     uint64_t per_s, level, level_max; /* in cycles * tokens: no division on the way */
     uint64_t updated;
@@ -42,6 +61,8 @@ struct vx_io {
     struct vx_io_config config;
     struct vx_frame_filter filter_checked; /* where the NIC has verified */
     struct vx_session_table *sessions;
+    struct io_netcode *netcode; /* NULL: plain transport */
+    struct vx_session_time time;
     struct io_bucket allowance, busy;
     uint32_t open_head, open_tail; /* open[] is a FIFO: equal windows end in order */
     uint32_t tx_head, tx_tail;
@@ -71,6 +92,18 @@ bool io_bucket_take(struct io_bucket *bucket, uint64_t now, uint64_t cycles_per_
 uint32_t io_spread(struct vx_io *io, uint32_t count);
 /* Adds one result to the session's open packet; false when there was no room for it. */
 bool io_answer(struct vx_io *io, const struct vx_reply *reply, uint64_t now);
+/* Lets an open packet go, unsent. */
+void io_open_drop(struct vx_io *io, uint32_t index);
+/* Seals what is closed and puts it on the way out. */
+void io_closing_seal(struct vx_io *io);
+/* A keep-alive, a disconnect for a session, to be sealed with the others. */
+void io_keep_alive(struct vx_io *io, uint32_t session);
+void io_disconnect(struct vx_io *io, uint32_t session);
+/* io_netcode.c. clock: once a pass, before anything that reads io->time. ask: what waits of this burst; buffers that are done
+ * with go to io->mbufs[done …]; returns the new `done`. step: the rest of a pass. */
+void io_netcode_clock(struct vx_io *io, uint64_t now);
+uint32_t io_netcode_ask(struct vx_io *io, uint32_t done, bool under_load);
+uint32_t io_netcode_step(struct vx_io *io);
 /* Puts a frame in line for the device; false, the frame freed and counted as dropped, when the line is full. */
 bool io_transmit(struct vx_io *io, struct rte_mbuf *mbuf, uint64_t received_cycles, bool urgent);
 

@@ -102,8 +102,8 @@ static void decode_under_pressure(struct vx_io *io, const struct vx_packet *pack
 static void decode(struct vx_io *io, const struct vx_packet *packet, uint64_t now)
 {
     const uint32_t count = packet->header->count;
-    const uint32_t shard = packet->header->player % io->config.shards;
-    const uint32_t slot = packet->header->player / io->config.shards;
+    const uint32_t shard = packet->player % io->config.shards;
+    const uint32_t slot = packet->player / io->config.shards;
     struct rte_ring *ring = io->config.actions[shard];
     struct rte_ring_zc_data zone;
     uint32_t left = 0;
@@ -143,6 +143,8 @@ uint32_t vx_io_receive(struct vx_io *io, uint64_t now)
     if (VX_UNLIKELY(io->config.spread_count > 0))
         taken = io_spread(io, taken);
     uint32_t count = taken;
+    if (io->netcode != NULL)
+        io_netcode_clock(io, now);
     if (taken == 0)
         return 0;
     for (uint32_t i = 0; i < count && i < 4; i++)
@@ -151,19 +153,25 @@ uint32_t vx_io_receive(struct vx_io *io, uint64_t now)
     if (io->config.rules != NULL)
         count = vx_rules_filter(io->config.rules, io->mbufs, count, now, io->counters.drops);
     parse_burst(io, count);
-    vx_session_open(io->sessions, io->packets, count, &(struct vx_session_time){ 0 });
+    vx_session_open(io->sessions, io->packets, count, &io->time);
     uint32_t done = 0;
     for (uint32_t i = 0; i < count; i++) {
         struct vx_packet *packet = &io->packets[i];
         struct rte_mbuf *mbuf = io->mbufs[i];
-        if (VX_LIKELY(packet->drop == VX_DROP_NONE))
+        if (VX_LIKELY(packet->drop == VX_DROP_NONE)) {
             decode(io, packet, now);
-        else if (answer_control(io, mbuf, packet))
+        } else if (packet->drop == VX_DROP_NETCODE_HANDSHAKE) {
+            io->netcode->waiting[io->netcode->waiting_count++] = (struct io_asked){ mbuf, *packet };
+            continue; /* players first */
+        } else if (answer_control(io, mbuf, packet)) {
             mbuf = NULL;
+        }
         io->counters.drops[packet->drop]++;
         if (mbuf != NULL)
             io->mbufs[done++] = mbuf;
     }
+    if (io->netcode != NULL)
+        done = io_netcode_ask(io, done, taken == VX_BURST_MAX);
     mbufs_free(io, io->mbufs, done);
     return taken;
 }

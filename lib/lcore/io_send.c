@@ -41,7 +41,7 @@ static void checksums_ask(struct rte_mbuf *mbuf, const struct vx_sealing *sealin
     mbuf->ol_flags |= RTE_MBUF_F_TX_UDP_CKSUM | (sealing->l3_bytes == sizeof(struct rte_ipv4_hdr) ? RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM : RTE_MBUF_F_TX_IPV6);
 }
 
-static void closing_seal(struct vx_io *io)
+void io_closing_seal(struct vx_io *io)
 {
     struct io_closing *closing = &io->closing;
     vx_session_seal(io->sessions, closing->sealings, closing->count);
@@ -55,22 +55,68 @@ static void closing_seal(struct vx_io *io)
     closing->count = 0;
 }
 
-/* Puts an open packet in line, and among those that are to be sealed before the line moves; its place in the FIFO stays until the tail passes. */
-static void open_close(struct vx_io *io, struct io_open *open)
+/* Puts a packet in line for the device, and among those that are to be sealed before the line moves. NULL, the packet
+ * freed and counted, when the line is full. */
+static struct vx_sealing *closing_add(struct vx_io *io, struct rte_mbuf *mbuf, uint64_t received_cycles, bool urgent)
 {
     struct io_closing *closing = &io->closing;
+    if (VX_UNLIKELY(!io_transmit(io, mbuf, received_cycles, urgent)))
+        return NULL;
+    if (closing->count == VX_BURST_MAX)
+        io_closing_seal(io);
+    closing->mbufs[closing->count] = mbuf;
+    return &closing->sealings[closing->count++];
+}
+
+/* A place for a packet of the transport's own; NULL when there is no buffer or no room in the line. */
+static struct vx_sealing *closing_new(struct vx_io *io, struct rte_mbuf **mbuf)
+{
+    *mbuf = rte_pktmbuf_alloc(io->config.pool);
+    if (*mbuf != NULL)
+        return closing_add(io, *mbuf, 0, false);
+    io->counters.replies_dropped++;
+    return NULL;
+}
+
+void io_keep_alive(struct vx_io *io, uint32_t session)
+{
+    struct rte_mbuf *mbuf;
+    struct vx_sealing *sealing = closing_new(io, &mbuf);
+    if (sealing != NULL) /* else the next interval brings another */
+        vx_session_keep_alive(io->sessions, session, rte_pktmbuf_mtod(mbuf, uint8_t *), &io->time, sealing);
+}
+
+void io_disconnect(struct vx_io *io, uint32_t session)
+{
+    struct rte_mbuf *mbuf;
+    struct vx_sealing *sealing = closing_new(io, &mbuf);
+    if (sealing != NULL)
+        vx_session_disconnect(io->sessions, session, rte_pktmbuf_mtod(mbuf, uint8_t *), sealing);
+}
+
+void io_open_drop(struct vx_io *io, uint32_t index)
+{
+    struct io_open *open = &io->open[index];
+    io->counters.replies_late += open->count;
+    *vx_session_note(io->sessions, open->session) = 0;
+    rte_pktmbuf_free(open->mbuf);
+    open->mbuf = NULL;
+}
+
+/* Closes an open packet; its place in the FIFO stays until the tail passes. */
+static void open_close(struct vx_io *io, struct io_open *open)
+{
     struct rte_mbuf *mbuf = open->mbuf;
     *vx_session_note(io->sessions, open->session) = 0;
     open->mbuf = NULL;
-    if (VX_UNLIKELY(!io_transmit(io, mbuf, open->received_cycles, open->urgent)))
+    if (VX_UNLIKELY(vx_session_is_unconfirmed(io->sessions, open->session)))
+        io_keep_alive(io, open->session); /* its client passes over payloads until it has had one */
+    struct vx_sealing *sealing = closing_add(io, mbuf, open->received_cycles, open->urgent);
+    if (VX_UNLIKELY(sealing == NULL))
         return;
-    if (closing->count == VX_BURST_MAX)
-        closing_seal(io);
     uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
     put64(frame + open->head_bytes, (uint64_t)open->player << 32 | (uint32_t)open->count << 16 | VX_WIRE_VERSION << 8 | VX_WIRE_MAGIC_SERVER);
-    closing->sealings[closing->count] = (struct vx_sealing){ .frame = frame, .session = open->session,
-                                                             .head_bytes = open->head_bytes, .payload_bytes = open->payload_bytes };
-    closing->mbufs[closing->count++] = mbuf;
+    *sealing = (struct vx_sealing){ .frame = frame, .session = open->session, .head_bytes = open->head_bytes, .payload_bytes = open->payload_bytes };
 }
 
 /* Lets go of what is at the FIFO's end: left already, due, or (forced) simply the oldest. */
@@ -138,6 +184,10 @@ static void result_write(struct io_open *open, const struct vx_reply *reply)
 /* The session's open packet with room for the reply; NULL when there is no buffer for one. */
 static struct io_open *open_for(struct vx_io *io, const struct vx_reply *reply, uint64_t now)
 {
+    if (VX_UNLIKELY(!vx_session_is(io->sessions, reply->session))) {
+        io->counters.replies_late++;
+        return false;
+    }
     uint32_t note = *vx_session_note(io->sessions, reply->session);
     struct io_open *open = note != 0 ? &io->open[note - 1] : NULL;
     if (open != NULL && open->payload_bytes + vx_result_bytes(reply->type) > VX_WIRE_REPLY_BYTES_MAX) {
@@ -260,11 +310,13 @@ uint32_t vx_io_send(struct vx_io *io, uint64_t now)
         io->wanted_taken = version;
         io_wanted_take(io);
     }
+    if (io->netcode != NULL)
+        work += io_netcode_step(io);
     for (uint32_t i = 0; i < io->config.reply_rings; i++)
         work += drain(io, io->config.replies[i], now);
     urgent_close(io);
     open_expire(io, now, false);
-    closing_seal(io);
+    io_closing_seal(io);
     work += io->tx_head - io->tx_tail;
     while (transmit_burst(io) > 0) {
     }

@@ -29,7 +29,10 @@ struct vx_io_counters {
     uint64_t busy_answers;     /* BUSY sent for shed actions (bounded rate) */
     uint64_t replies_in;       /* taken from reply rings */
     uint64_t replies_out;      /* results that left in packets */
-    uint64_t replies_dropped;  /* no mbuf, or the tx queue stayed full */
+    uint64_t replies_dropped;  /* no mbuf, or the tx queue stayed full, or late */
+    uint64_t replies_late;     /* for sessions that had ended */
+    uint64_t notices_queued;   /* JOIN and PART told to shards */
+    uint64_t sessions_ended;
     uint64_t tx_full, paced;   /* bursts cut short by the device, by the allowance */
     uint64_t passes, passes_busy, busy_cycles;
 };
@@ -56,6 +59,13 @@ struct vx_io_config {
     struct rte_ring **actions; /* [shard]: single producer, single consumer, struct vx_event */
     struct rte_ring **replies; /* [reply_rings] */
     uint32_t reply_rings;
+    /* netcode only; NULL: plain transport */
+    const struct vx_session_netcode_config *netcode; /* read by create */
+    const uint64_t *unix_s;    /* control: rw, io: ro, atomic: the time by which tokens expire */
+    struct rte_ring *asks, *verdicts; /* this lcore's, to and from admission: struct vx_admission_ask, _verdict */
+    struct vx_admission *admission;   /* on the lcore that owns it, with every lcore's rings */
+    struct rte_ring **admission_asks, **admission_verdicts; /* [admission_lcores] */
+    uint32_t admission_lcores;
     int numa;
 };
 struct vx_io;
@@ -63,6 +73,14 @@ struct vx_io;
 int vx_io_create(const struct vx_io_config *config, struct vx_io **io, struct vx_error *error);
 /* Control thread: new values for window_cycles, packets_per_s and busy_per_s, taken at the next pass. */
 void vx_io_tune(struct vx_io *io, uint64_t window_cycles, uint64_t packets_per_s, uint32_t busy_per_s);
+/* Control thread, netcode: from now on nobody new is let in, and every client is told that the server goes; done when all
+ * have been. Plain transport: nothing to do. */
+void vx_io_goodbye(struct vx_io *io);
+bool vx_io_goodbye_done(const struct vx_io *io);
+/* Tests: every invariant of its sessions, by a full walk. */
+void vx_io_check(const struct vx_io *io);
+/* NULL on the plain transport. */
+const struct vx_session_counters *vx_io_sessions(const struct vx_io *io);
 /* One pass: rx burst, parse, open, decode to rings. now: TSC. Returns packets taken. */
 uint32_t vx_io_receive(struct vx_io *io, uint64_t now);
 /* One pass: drain replies, coalesce, seal, transmit what is due. Returns replies + packets handled. */
