@@ -131,7 +131,11 @@ static void chest_take(struct load *load, uint32_t id, const struct vx_wire_long
     if (wire->a != player->match || wire->arg16 >= LOAD_CHESTS_MAX)
         return;
     player->chests_closed |= 1u << wire->arg16;
-    if (wire->code == VX_CODE_OK && !load_set_add(&load->chests, match_key(player) + wire->arg16, id, &owner) && owner != id)
+    if (wire->code != VX_CODE_OK)
+        return;
+    if (load_set_add(&load->chests, match_key(player) + wire->arg16, id, &owner))
+        load->stats.chests++;
+    else if (owner != id)
         load->stats.chests_doubled++;
 }
 

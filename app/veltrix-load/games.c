@@ -16,9 +16,9 @@
 enum {
     GAMES_TURNS_MAX = 32, /* a pass: answers are looked at in between */
     GAMES_SLEEP_NS_MAX = 20000,
-    GAMES_DRAIN_MS_MIN = 500, /* grants are committed after SUMMON's answer */
-    GAMES_DRAIN_MS_MAX = 3000,
-    GAMES_DRAIN_ACK_MS_MAX = 2000, /* acknowledgements later than this could not be answered in time */
+    GAMES_DRAIN_MS_MIN = 500,
+    GAMES_DRAIN_MS_MAX = 15000, /* grants come after SUMMON's answer, when the ledger has committed them */
+    GAMES_DRAIN_ACK_MS_MAX = 14000, /* acknowledgements later than this could not be answered in time */
 };
 
 uint32_t *load_order_create(uint32_t players, struct vx_rng *rng)
@@ -122,20 +122,28 @@ static void games_play(struct load *load)
     load->stats.seconds = (double)(now_ns - start_ns) * 1e-9;
 }
 
+/* Everything that was asked is answered, and every chest has had its grant: none has come for a while. */
+static bool games_done(const struct load *load, uint64_t now_ns, uint64_t granted_ns)
+{
+    const struct load_stats *stats = &load->stats;
+    return load_actions_unaccounted(stats) == stats->actions_given_up && load->ack.head == load->ack.tail && stats->grants >= stats->chests &&
+           now_ns - granted_ns >= GAMES_DRAIN_MS_MIN * LOAD_MS;
+}
+
 static void games_drain(struct load *load)
 {
-    uint64_t start_ns = load_now_ns(load), elapsed_ns = 0;
+    uint64_t start_ns = load_now_ns(load), granted_ns = start_ns, elapsed_ns = 0;
     while (elapsed_ns < GAMES_DRAIN_MS_MAX * LOAD_MS) {
-        const struct load_stats *stats = &load->stats;
+        uint64_t grants = load->stats.grants;
         uint32_t work = answers_receive(load);
         uint64_t now_ns = load_now_ns(load);
+        granted_ns = load->stats.grants > grants ? now_ns : granted_ns;
         elapsed_ns = now_ns - start_ns;
         load_turns_resend(load, now_ns);
         if (elapsed_ns < GAMES_DRAIN_ACK_MS_MAX * LOAD_MS)
             load_acks_send(load, now_ns);
         load_tx_flush(load);
-        bool done = load_actions_unaccounted(stats) == stats->actions_given_up && load->ack.head == load->ack.tail;
-        if (done && elapsed_ns >= GAMES_DRAIN_MS_MIN * LOAD_MS)
+        if (games_done(load, now_ns, granted_ns))
             return;
         if (work == 0)
             idle(load, 1e18, now_ns);

@@ -109,7 +109,7 @@ struct load_set {
 struct load_stats {
     uint64_t actions_sent, actions_answered, actions_refused, actions_busy, actions_given_up;
     uint64_t answers_wrong, answers_repeated, results_early, results_repeated;
-    uint64_t chests_doubled, matches, grants;
+    uint64_t chests, chests_doubled, matches, grants; /* chests: opened by our players; each is owed a grant */
     uint64_t packets_sent, packets_received, packets_resent, packets_lost, packets_foreign;
     uint64_t turns_sent, turns_skipped;
     double seconds;

@@ -63,6 +63,7 @@ static uint32_t figures_of(const struct load *load, struct figure figures[FIGURE
     FIGURE("answers_repeated", s->answers_repeated, 0);
     FIGURE("results_early", s->results_early, 0);
     FIGURE("results_repeated", s->results_repeated, 0);
+    FIGURE("chests", s->chests, 0);
     FIGURE("chests_doubled", s->chests_doubled, 0);
     FIGURE("matches", s->matches, 0);
     FIGURE("grants", s->grants, 0);
