@@ -11,6 +11,7 @@ import tempfile
 from server import CLIENT_CPU, ROOT, SERVER_CPU, Testpmd, Veltrixd, difference, load
 
 PLAYERS, FEW = 120000, 1200
+WINDOW = 512  # packets outstanding: half of what the port holds, so that neither side waits for the other
 REFUSED_PLAYERS = 120  # of 120,000: one packet in a thousand is accepted
 
 
@@ -24,7 +25,7 @@ def arguments():
 
 def measure(server, players, seconds, *more):
     """A run of veltrix-load and what it cost the server."""
-    load(server.folder, server.socket, players, 0.5, "--mode", "bounce")
+    load(server.folder, server.socket, players, 0.5, "--mode", "bounce", "--window", WINDOW)
     before = server.status()
     report = load(server.folder, server.socket, players, seconds, *more)
     return report, difference(before, server.status())
@@ -32,11 +33,11 @@ def measure(server, players, seconds, *more):
 
 def bounce_round(folder, seconds, found):
     with Testpmd(folder) as reference:
-        found["testpmd_packets_per_s"].append(load(folder, reference.socket, PLAYERS, seconds, "--mode", "bounce")["packets_per_s"])
+        found["testpmd_packets_per_s"].append(load(folder, reference.socket, PLAYERS, seconds, "--mode", "bounce", "--window", WINDOW)["packets_per_s"])
     costs = {}
     for players in (PLAYERS, FEW):
         with Veltrixd(folder, PLAYERS) as server:
-            report, cost = measure(server, players, seconds, "--mode", "bounce")
+            report, cost = measure(server, players, seconds, "--mode", "bounce", "--window", WINDOW)
             costs[players] = cost["busy_cycles"] / cost["actions_queued"]
             if players == PLAYERS:
                 found["bounce_packets_per_s"].append(report["packets_per_s"])
