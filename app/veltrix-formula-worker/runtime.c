@@ -15,6 +15,7 @@ enum {
     GARBAGE_KB_MAX = 256,  /* compiled formulas make none: this is for those that build tables on rare paths */
     GARBAGE_STEP_KB = 8,   /* a piece of collection between batches: tens of microseconds … */
     GARBAGE_STEP_PART = 8, /* … and more by this part of what is too much, or a formula can outrun it */
+    WARM_ENDS = 16,        /* one value in so many at either end of its range */
     WARM_BATCHES = 40,     /* enough for side traces (hot after 10 exits) of all but rare branches */
 };
 
@@ -247,7 +248,7 @@ static bool warm_up(struct worker *worker, uint32_t kind, int function)
     for (unsigned round = 0; round < WARM_BATCHES; round++) {
         for (unsigned i = 0; i < FORMULA_BATCH_JOBS; i++) {
             float inputs[VX_JOB_INPUTS];
-            vx_formula_draw(kind, &worker->seat->declared[kind], &rng, inputs);
+            vx_formula_draw(kind, &worker->seat->declared[kind], &rng, WARM_ENDS, inputs);
             for (unsigned input = 0; input < VX_JOB_INPUTS; input++)
                 batch->inputs[input][i] = inputs[input];
             batch->seeds[i] = vx_rng_next(&rng) >> 12;

@@ -49,15 +49,13 @@ int vx_formula_kind(const char *name)
     return -1;
 }
 
-enum { AT_AN_END = 16 }; /* one value in so many lies at one end of its range, one at the other */
-
-void vx_formula_draw(uint32_t kind, const struct vx_formula_declared *declared, struct vx_rng *rng, float inputs[VX_JOB_INPUTS])
+void vx_formula_draw(uint32_t kind, const struct vx_formula_declared *declared, struct vx_rng *rng, uint32_t ends, float inputs[VX_JOB_INPUTS])
 {
     const struct vx_formula_about *about = &vx_formula_abouts[kind];
     for (unsigned i = 0; i < VX_JOB_INPUTS; i++) {
         const struct vx_formula_range *range = &declared->inputs[i];
         uint64_t random = vx_rng_next(rng);
-        uint32_t where = (uint32_t)random % AT_AN_END;
+        uint32_t where = ends > 0 ? (uint32_t)random % ends : 2;
         double part = where < 2 ? where : (double)(random >> 11) * 0x1p-53;
         double value = range->min + (range->max - range->min) * part;
         bool whole = (declared->inputs_whole >> i & 1) != 0;

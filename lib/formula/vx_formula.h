@@ -80,8 +80,9 @@ struct vx_formula_declared {
     struct vx_formula_range means[VX_JOB_OUTPUTS]; /* limits.mean; max < min: none */
     double job_ns;                                 /* limits.job_ns; 0: none */
 };
-/* Made-up inputs from the declared ranges: uniform, and now and then at a range's ends. */
-void vx_formula_draw(uint32_t kind, const struct vx_formula_declared *declared, struct vx_rng *rng, float inputs[VX_JOB_INPUTS]);
+/* Made-up inputs from the declared ranges: uniform, or (ends > 0) one value in `ends` at its range's lower end and one at
+ * its upper. */
+void vx_formula_draw(uint32_t kind, const struct vx_formula_declared *declared, struct vx_rng *rng, uint32_t ends, float inputs[VX_JOB_INPUTS]);
 
 /* ---- evaluating (supervisor.c, lane.c) ---- */
 

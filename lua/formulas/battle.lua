@@ -45,6 +45,6 @@ return {
         local spread = 0.9 + 0.2 * random()
         local critical = below(random(), 0.05 + 0.01 * streak)
         local damage = base[weapon] * range * skill * (1 + 0.02 * streak) * last_stand * spread * (1 + 0.5 * critical)
-        return floor(damage + 0.5), critical
+        return clamp(floor(damage + 0.5), 5, 60), critical
     end,
 }

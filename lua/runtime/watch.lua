@@ -69,10 +69,11 @@ local function on_trace(what, number, func, pc, parent, exit)
 end
 jit.attach(on_trace, "trace")
 
--- Why the loop in this chunk is not machine code, or nil when it is.
+-- Why the loop in this chunk is not machine code, or nil when it is. A formula's own loop becomes hot first, is compiled alone, and
+-- keeps the loop around it from being compiled: half a microsecond a job.
 function watch.refusal(chunk)
     if compiled[chunk] then return nil end
-    return last_abort[chunk] or "it was never hot"
+    return last_abort[chunk] or "the function has a loop of its own; write its rounds out one after the other"
 end
 
 -- Traces that end in the interpreter: LuaJIT has given up what comes behind them.

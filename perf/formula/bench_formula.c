@@ -29,7 +29,7 @@ static void jobs_make(const struct vx_formula *formula, uint8_t kind)
     const struct vx_formula_declared *declared = vx_formula_declared(formula, vx_formula_live_seat(formula), kind);
     for (uint32_t i = 0; i < JOBS; i++) {
         jobs[i] = (struct vx_job){ .formula = kind, .id = i, .seed = vx_rng_next(&rng) >> 12 };
-        vx_formula_draw(kind, declared, &rng, jobs[i].in);
+        vx_formula_draw(kind, declared, &rng, 0, jobs[i].in);
     }
 }
 
