@@ -35,6 +35,14 @@ struct app_lcore {
     pid_t tid;
     struct vx_hist *gaps;   /* lcore: longest time between two polls in each millisecond, in cycles */
 };
+/* The netcode transport, when it is configured. */
+struct app_netcode {
+    struct vx_admission *admission; /* NULL: plain transport; the first io lcore's after the start */
+    struct rte_ring *asks[VX_IO_LCORES_MAX], *verdicts[VX_IO_LCORES_MAX];
+    uint64_t expire_s_min;
+    uint64_t watched_cycles, watched_connected; /* control: handshakes_per_s is over the last second */
+    double handshakes_per_s;
+};
 struct app {
     struct vx_config config;
     struct vx_config saved; /* control: rw; what the file says, as far as we know: what differs from it is drift */
@@ -61,6 +69,8 @@ struct app {
     uint32_t epoch;
     struct vx_control *control;
     uint32_t turns;         /* of the control thread's loop; control: rw, watch: ro */
+    struct app_netcode netcode;
+    uint64_t unix_s;        /* control: rw, lcores: ro; atomic */
     int go, stop;           /* control: rw, lcores: ro; atomic */
 };
 
@@ -85,6 +95,26 @@ void app_rules_watch(struct app *app);
 int app_setup(struct app *app, struct vx_error *error);
 void app_teardown(struct app *app);
 int app_formula_start(struct app *app, struct vx_error *error);
+/* A ring with one producer and one consumer; NULL with a sentence. */
+struct rte_ring *app_ring_create(const char *kind, unsigned a, unsigned b, unsigned element_bytes, unsigned count, struct vx_error *error);
+/* netcode.c. Checks what the schema cannot: keys, protocol id, addresses. Nothing to do for the plain transport. */
+int app_netcode_check(const struct vx_config *config, struct vx_error *error);
+int app_netcode_start(struct app *app, struct vx_error *error);
+/* Completes an io lcore's configuration; *netcode is read by vx_io_create. */
+int app_netcode_io(struct app *app, uint32_t index, struct vx_io_config *io, struct vx_session_netcode_config *netcode, struct vx_error *error);
+/* Sessions of each io lcore's table; bytes of all tables, admission and its rings. */
+uint32_t app_netcode_places(const struct vx_config *config, uint32_t io_count);
+uint64_t app_netcode_bytes(const struct vx_config *config, uint32_t io_count);
+/* Tells the lcores the Unix time; at every turn of the control thread. */
+void app_clock_tick(struct app *app);
+/* The clock of sessions: milliseconds of the TSC. */
+uint32_t app_now_ms(const struct app *app);
+void app_netcode_watch(struct app *app);
+/* Tells every client that the server goes. */
+void app_netcode_goodbye(struct app *app);
+bool app_netcode_goodbye_done(const struct app *app);
+json_t *app_sessions_json(const struct vx_io *io);
+json_t *app_netcode_json(const struct app *app);
 int app_lcore_main(void *lcore);
 /* Every command of the control socket: each file adds its table here. Ends with NULL. */
 extern const struct vx_control_command *const app_commands[];

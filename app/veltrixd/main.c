@@ -16,7 +16,7 @@
 #include "operate.h"
 #include "vx_log.h"
 
-enum { CONTROL_POLL_MS = 5, DRAIN_MS_MIN = 20, DRAIN_MS_MAX = 3000 };
+enum { CONTROL_POLL_MS = 5, DRAIN_MS_MIN = 20, DRAIN_MS_MAX = 3000, GOODBYE_MS_MAX = 2000 };
 
 static volatile sig_atomic_t stop_asked;
 
@@ -102,6 +102,9 @@ static void drain(struct app *app)
         vx_control_poll(app->control, CONTROL_POLL_MS);
         vx_formula_supervise(app->formula);
     }
+    app_netcode_goodbye(app);
+    for (began = rte_rdtsc(); rte_rdtsc() - began < app->cycles_per_s / 1000 * GOODBYE_MS_MAX && !app_netcode_goodbye_done(app);)
+        vx_control_poll(app->control, CONTROL_POLL_MS);
     vx_log(VX_LOG_NOTICE, "stop", NULL, "drained in %lu ms, %lu events, jobs and grants left", ms, pending(app));
 }
 
@@ -121,6 +124,7 @@ static int serve(struct app *app, struct vx_error *error)
         app_config_tick(app);
         vx_formula_supervise(app->formula);
         app_ports_watch(app);
+        app_netcode_watch(app);
     }
     drain(app);
     app_watch_stop(app);
@@ -192,6 +196,10 @@ int main(int argc, char **argv)
 #endif
     if (vx_config_load(app.config_path, &app.config, &error) != 0) {
         (void)fprintf(stderr, "veltrixd: %s\n", error.text);
+        return 1;
+    }
+    if (app_netcode_check(&app.config, &error) != 0) {
+        (void)fprintf(stderr, "veltrixd: %s: %s\n", app.config_path, error.text);
         return 1;
     }
     app.saved = app.config;

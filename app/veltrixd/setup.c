@@ -19,7 +19,7 @@ enum {
     MBUF_DATA_BYTES = RTE_PKTMBUF_HEADROOM + 2048,
 };
 
-static struct rte_ring *ring_create(const char *kind, unsigned a, unsigned b, unsigned element_bytes, unsigned count, struct vx_error *error)
+struct rte_ring *app_ring_create(const char *kind, unsigned a, unsigned b, unsigned element_bytes, unsigned count, struct vx_error *error)
 {
     char name[RTE_RING_NAMESIZE];
     (void)snprintf(name, sizeof(name), "%s_%u_%u", kind, a, b);
@@ -37,17 +37,17 @@ static int rings_create(struct app *app, struct vx_error *error)
         if (app->actions[io] == NULL)
             return vx_error_set(error, -ENOMEM, "no memory for %u ring names", shards);
         for (uint32_t shard = 0; shard < shards; shard++)
-            if ((app->actions[io][shard] = ring_create("actions", io, shard, sizeof(struct vx_event), app->config.shards.ring_events, error)) == NULL)
+            if ((app->actions[io][shard] = app_ring_create("actions", io, shard, sizeof(struct vx_event), app->config.shards.ring_events, error)) == NULL)
                 return -ENOMEM;
     }
     for (uint32_t lane = 0; lane < app->shard_lcore_count; lane++) {
         for (uint32_t io = 0; io < app->io_count; io++) {
-            if ((app->replies[lane][io] = ring_create("replies", lane, io, sizeof(struct vx_reply), REPLY_RING, error)) == NULL)
+            if ((app->replies[lane][io] = app_ring_create("replies", lane, io, sizeof(struct vx_reply), REPLY_RING, error)) == NULL)
                 return -ENOMEM;
             app->io_replies[io][lane] = app->replies[lane][io];
         }
-        app->grants[lane] = ring_create("grants", lane, 0, sizeof(struct vx_grant), GRANT_RING, error);
-        app->acks[lane] = ring_create("acks", lane, 0, sizeof(struct vx_event), GRANT_RING, error);
+        app->grants[lane] = app_ring_create("grants", lane, 0, sizeof(struct vx_grant), GRANT_RING, error);
+        app->acks[lane] = app_ring_create("acks", lane, 0, sizeof(struct vx_event), GRANT_RING, error);
         if (app->grants[lane] == NULL || app->acks[lane] == NULL)
             return -ENOMEM;
     }
@@ -93,8 +93,14 @@ static int io_start(struct app *app, struct app_lcore *lcore, uint32_t index, st
         io.spread_count = port->queues;
         io.spread_index = lcore->config->queue;
     }
+    struct vx_session_netcode_config netcode;
     int rc = app_rules_lane(app, device, &io.rules, error);
-    return rc == 0 ? vx_io_create(&io, &lcore->io, error) : rc;
+    if (rc == 0)
+        rc = app_netcode_io(app, index, &io, &netcode, error);
+    if (rc == 0)
+        rc = vx_io_create(&io, &lcore->io, error);
+    vx_netcode_wipe(&netcode.keys, sizeof(netcode.keys));
+    return rc;
 }
 
 static void shards_describe(struct app *app, struct app_lcore *lcore, uint32_t index)
@@ -111,7 +117,8 @@ static void shards_describe(struct app *app, struct app_lcore *lcore, uint32_t i
                    .seed = config->shards.seed, .proposal_ms = config->shards.proposal_ms, .search_ms_max = config->shards.search_ms,
                    .hunt_ms = config->shards.hunt_ms, .idle_ms = config->shards.idle_ms, .repeat_ms = config->shards.repeat_ms,
                    .repeats_max = config->shards.repeats_max, .job_ms_max = config->shards.job_ms, .speed_cm_s = config->shards.speed_cm_s,
-                   .chest_range_cm = config->shards.chest_range_cm, .strike_range_cm = config->shards.strike_range_cm, .chests = config->shards.chests },
+                   .chest_range_cm = config->shards.chest_range_cm, .strike_range_cm = config->shards.strike_range_cm, .chests = config->shards.chests,
+                   .grace_ms = config->transport.grace_ms },
     };
 }
 
@@ -136,6 +143,8 @@ int app_setup(struct app *app, struct vx_error *error)
     int rc = vx_arenas_create(config->shards.count, config->memory.arena_mib, -1, &app->arenas, error);
     if (rc == 0)
         rc = rings_create(app, error);
+    if (rc == 0)
+        rc = app_netcode_start(app, error);
     if (rc == 0)
         rc = app_ports_start(app, error);
     if (rc == 0)

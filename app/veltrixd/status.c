@@ -38,6 +38,7 @@ static json_t *io_json(const struct app *app, const struct vx_io *io)
     put(object, "replies_in", c->replies_in);
     put(object, "replies_out", c->replies_out);
     put(object, "replies_dropped", c->replies_dropped);
+    put(object, "replies_late", c->replies_late);
     put(object, "tx_full", c->tx_full);
     put(object, "paced", c->paced);
     for (unsigned i = 0; i < VX_DROP_COUNT; i++)
@@ -46,6 +47,7 @@ static json_t *io_json(const struct app *app, const struct vx_io *io)
         (void)json_array_append_new(shed, integer(&c->actions_shed[i]));
     (void)json_object_set_new(object, "packets", drops);
     (void)json_object_set_new(object, "actions_shed", shed);
+    (void)json_object_set_new(object, "sessions", app_sessions_json(io));
     (void)json_object_set_new(object, "residence_urgent", quantiles(app, vx_io_residence(io, true)));
     (void)json_object_set_new(object, "residence_windowed", quantiles(app, vx_io_residence(io, false)));
     return object;
@@ -143,6 +145,7 @@ static json_t *on_status(void *context, struct vx_control_call *call, struct vx_
     (void)json_object_set_new(object, "accounts_balance", json_boolean(app_accounts_balance(app, false)));
     (void)json_object_set_new(object, "lcores", lcores_json(app));
     (void)json_object_set_new(object, "ports", app_ports_json(app));
+    (void)json_object_set_new(object, "admission", app_netcode_json(app));
     (void)json_object_set_new(object, "totals", totals_json(app));
     (void)json_object_set_new(object, "formulas", formula_json(app));
     (void)json_object_set_new(object, "ledger", json_pack("{s:I,s:I,s:I,s:I,s:I}", "grants_committed", (json_int_t)ledger.grants_committed, "grants_repeated",

@@ -51,11 +51,22 @@ const struct setting config_settings[] = {
     NUMBER("memory", "mbufs", IN_CONFIG(memory.mbufs), 512, 1 << 24, 8192, "buffers", "packet buffers of each NUMA node"),
     NUMBER("memory", "arena_mib", IN_CONFIG(memory.arena_mib), 1, 1 << 20, 32, "MiB", "memory that shards take their state from"),
 
+    { "transport", "kind", SETTING_CHOICE, IN_CONFIG(transport.kind), 0, 1, VX_TRANSPORT_PLAIN, "", "plain netcode", "", "plain: player ids are believed, for trusted networks; netcode: connect tokens, everything sealed", "" },
     NUMBER("transport", "udp_port", IN_CONFIG(transport.udp_port), 1, 65535, 40000, "", "the game's UDP port"),
     LIVE("transport", "window_us", IN_CONFIG(transport.window_us), 0, 100000, 1000, "us", "how long a result that is not urgent may wait for company", "the next reply packet that is begun"),
     LIVE("transport", "packets_per_s", IN_CONFIG(transport.packets_per_s), 0, LUA_WHOLE_MAX, 0, "packets/s", "send limit of the instance; 0: none", "the next pass; the allowance begins full"),
     NUMBER("transport", "players", IN_CONFIG(transport.players), 1, VX_PLAYERS_MAX, 120000, "players", "player ids are below this"),
     LIVE("transport", "busy_per_s", IN_CONFIG(transport.busy_per_s), 0, 100000000, 10000, "replies/s", "BUSY replies of each io lcore", "the next pass; the allowance begins full"),
+
+    { "transport", "private_keys", SETTING_NAMES, IN_CONFIG(transport.private_keys), 0, 2, 0, "", "", "", "netcode: files of the keys that connect tokens are sealed with, the newest first", "" },
+    STRING("transport", "protocol_id", IN_CONFIG(transport.protocol_id), 0, 23, "", "netcode: the game's 64 bits, decimal or 0x…, as tokens have them"),
+    { "transport", "addresses", SETTING_NAMES, IN_CONFIG(transport.addresses), 0, 16, 0, "", "", "", "netcode: a.b.c.d:port and [v6]:port as tokens name this server; none: the ports' own", "" },
+    NUMBER("transport", "token_s", IN_CONFIG(transport.token_s), 1, 30 * 86400, 45, "s", "netcode: longest lifetime that the backend gives tokens; after a start older ones are refused"),
+    NUMBER("transport", "tokens", IN_CONFIG(transport.tokens), 0, 1 << 22, 0, "tokens", "netcode: unexpired tokens remembered; 0: twice the players"),
+    NUMBER("transport", "keepalive_ms", IN_CONFIG(transport.keepalive_ms), 10, 60000, 1000, "ms", "netcode: silence after which a client is sent a keep-alive; never over a third of its time-out"),
+    NUMBER("transport", "handshakes_per_s", IN_CONFIG(transport.handshakes_per_s), 0, 4000000, 50000, "requests/s", "netcode: connection requests that each io lcore opens; 0: no limit"),
+    NUMBER("transport", "handshakes_per_prefix_per_s", IN_CONFIG(transport.handshakes_per_prefix_per_s), 0, 4000000, 2000, "requests/s", "netcode: of these, from one IPv4 /24 or IPv6 /56; 0: no limit"),
+    NUMBER("transport", "grace_ms", IN_CONFIG(transport.grace_ms), 0, DAY_MS, 30000, "ms", "netcode: how long a player whose connection was lost keeps its place"),
 
     NUMBER("shards", "count", IN_CONFIG(shards.count), 1, VX_SHARDS_MAX, 1, "shards", "independent matchmaking worlds"),
     POWER("shards", "ring_events", IN_CONFIG(shards.ring_events), 64, 1 << 20, 512, "events", "length of each ring into a shard's lcore"),

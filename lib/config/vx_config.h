@@ -7,6 +7,7 @@
 
 enum { VX_CPUS_MAX = 512, VX_PORTS_MAX = 8, VX_CONFIG_SHARD_OFF = 0 };
 enum vx_role { VX_ROLE_IO = 1, VX_ROLE_SHARD = 2, VX_ROLE_CONTROL = 4 };
+enum vx_transport { VX_TRANSPORT_PLAIN, VX_TRANSPORT_NETCODE };
 enum vx_idle { VX_IDLE_BUSY, VX_IDLE_PAUSE, VX_IDLE_SLEEP };
 
 struct vx_config_lcore {
@@ -34,7 +35,12 @@ struct vx_config {
     uint32_t port_count;
     uint32_t idle_policy, idle_after_polls, idle_sleep_us; /* enum vx_idle */
     struct { bool huge; uint32_t mbufs; uint32_t arena_mib; } memory;
-    struct { uint16_t udp_port; uint32_t window_us; uint64_t packets_per_s; uint32_t players; uint32_t busy_per_s; } transport;
+    struct {
+        uint32_t kind; /* enum vx_transport */
+        uint16_t udp_port; uint32_t window_us; uint64_t packets_per_s; uint32_t players; uint32_t busy_per_s;
+        char private_keys[2 * VX_PATH_BYTES], protocol_id[24], addresses[1024]; /* the lists with spaces in between */
+        uint32_t token_s, tokens, keepalive_ms, handshakes_per_s, handshakes_per_prefix_per_s, grace_ms;
+    } transport;
     struct {
         uint32_t count; uint32_t ring_events; uint64_t seed;
         uint32_t hunts_max; /* per shard; 0: players / 2 */

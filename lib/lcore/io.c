@@ -58,6 +58,7 @@ int vx_io_create(const struct vx_io_config *config, struct vx_io **io, struct vx
         return vx_error_set(error, -ENOMEM, "io lcore %u: no memory for %u sessions (%zu KiB)", config->index, sessions, table_bytes >> 10);
     }
     made->config = *config;
+    made->config.netcode = NULL; /* the caller's, with keys in it */
     made->filter_checked = config->filter;
     made->filter_checked.ip_checksum_checked = true;
     made->filter_checked.udp_checksum_checked = true;

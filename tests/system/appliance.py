@@ -29,16 +29,16 @@ def veth(name, peer, **macs):
 
 
 class Appliance:
-    """One veltrixd without huge pages, io and shards on one core; a context manager. `port` and `more` are Lua."""
+    """One veltrixd without huge pages, io and shards on one core; a context manager. `port`, `transport` and `more` are Lua."""
 
-    def __init__(self, folder, port, players=1000, shards=2, more=""):
+    def __init__(self, folder, port, players=1000, shards=2, more="", transport=""):
         self.folder, self.process = pathlib.Path(folder), None
         self.errors = self.folder / "stderr"
         (self.folder / "veltrix.lua").write_text(f"""return {{
     lcores = {{ {{ cpu = {SERVER_CPU}, roles = {{ "io", "shard" }}, port = 1, queue = 0 }}, {{ cpu = {OTHER_CPU}, roles = {{ "control" }} }} }},
     ports = {{ {{ {port} }} }},
     memory = {{ huge = false, mbufs = 16384 }},
-    transport = {{ udp_port = {UDP_PORT}, players = {players} }},
+    transport = {{ udp_port = {UDP_PORT}, players = {players}, {transport} }},
     shards = {{ count = {shards} }},
     formulas = {{ folder = "{ROOT}/lua/formulas" }},
     ledger = {{ path = "{folder}/ledger.db" }},

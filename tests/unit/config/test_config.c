@@ -81,6 +81,7 @@ static void what_is_left_out_has_a_default(void)
     CU_ASSERT_EQUAL(config.ports[0].descriptors, 1024);
     CU_ASSERT(config.memory.huge);
     CU_ASSERT_EQUAL(config.shards.proposal_ms, 10000);
+    CU_ASSERT(config.transport.kind == VX_TRANSPORT_PLAIN && config.transport.token_s == 45 && config.transport.keepalive_ms == 1000);
     CU_ASSERT_STRING_EQUAL(config.control.socket, "/run/veltrix/control.sock");
 }
 
@@ -101,6 +102,10 @@ static const struct refusal {
     { GOOD("shards={count=0/0}"), "shards.count is", "whole number" },
     { GOOD("shards={count=-1}"), "shards.count is -1", "whole number" },
     { GOOD("shards={ring_events=500}"), "shards.ring_events is 500", "power of two" },
+    { GOOD("transport={kind='tcp'}"), "transport.kind is \"tcp\"", "plain netcode" },
+    { GOOD("transport={private_keys={'a','b','c'}}"), "transport.private_keys", "at most 2 names" },
+    { GOOD("transport={protocol_id=7}"), "transport.protocol_id is 7", "text of 0 to 23 bytes" },
+    { GOOD("transport={keepalive_ms=5}"), "transport.keepalive_ms is 5", "from 10 to 60000" },
     { GOOD("transport={udp_port=65536}"), "transport.udp_port is 65536", "from 1 to 65535" },
     { GOOD("control={mode='0999'}"), "control.mode is \"0999\"", "octal" },
     { GOOD("control={mode=660}"), "control.mode is 660", "octal" },
