@@ -2,6 +2,7 @@
  * with --json, as a line for a program.
  *
  *   main.c  options, one command   connection.c  the socket   print.c, status.c  answers   local.c  commands of its own
+ *   prompt.c  many, typed          watch.c  again and again   top.c  the whole screen      words.c  a line's words
  *
  * What commands there are and what they take is the server's table (`help`); the words are sent as they were typed. */
 #ifndef VX_CTL_H
@@ -10,6 +11,7 @@
 #include "vx_control.h"
 
 enum {
+    CTL_WORDS_MAX = 64,
     EXIT_FAILED = 1,
     EXIT_USAGE = 2,
     EXIT_NO_CONNECTION = 3,
@@ -43,6 +45,19 @@ void ctl_print_status(const json_t *status);
 
 /* Commands that veltrixctl does itself, without a daemon; handlers get the struct ctl as context. Ends with NULL. */
 extern const struct vx_control_command *const ctl_local_commands[];
+/* One command, ours or the server's; prints the answer, goes on with a feed. Returns the exit status. */
+int ctl_run(struct ctl *ctl, const char *const *words, size_t count);
+/* The words of a line, which is cut up; at most max of them. */
+size_t ctl_split(char *line, const char **words, size_t max);
+/* Commands typed at a prompt, or from standard input where that is no terminal. */
+int ctl_prompt(struct ctl *ctl);
+/* What may stand next: a list of strings that begin with `begin`, after the words in `before`. */
+json_t *ctl_complete(const char *before, const char *begin);
+/* The command again and again until Ctrl-C. */
+int ctl_watch(struct ctl *ctl, const char *const *words, size_t count, double every_s);
+/* Prints what comes unasked until it ends, or Ctrl-C. */
+int ctl_feed(struct ctl *ctl);
+extern const struct vx_control_command ctl_top_commands[];
 /* The words name a local command: does it and sets *exit_status. */
 bool ctl_local(struct ctl *ctl, const char *const *words, size_t count, int *exit_status);
 

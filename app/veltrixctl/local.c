@@ -7,6 +7,7 @@
 
 const struct vx_control_command *const ctl_local_commands[] = {
     token_commands,
+    ctl_top_commands,
     NULL,
 };
 

@@ -7,20 +7,21 @@
 
 #include "ctl.h"
 
-enum { TIMEOUT_S_MAX = 86400 };
+enum { TIMEOUT_S_MAX = 86400, WATCH_S = 2 };
 static const char default_socket[] = "/run/veltrix/control.sock"; /* as control.socket in config_schema.c */
 static const double default_timeout_s = 5;
 
 static void print_help(void)
 {
-    (void)printf("usage: veltrixctl [--socket PATH] [--json] [--timeout S] COMMAND [ARGUMENT ...]\n"
+    (void)printf("usage: veltrixctl [--socket PATH] [--json] [--timeout S] [COMMAND [ARGUMENT ...] [--watch[=S]]]\n"
                  "\n"
                  "Sends one command to a running veltrixd and prints the answer. The command `help`\n"
                  "lists what there is and what it takes. Arguments go by their order, or as NAME=VALUE\n"
-                 "or --NAME VALUE.\n"
+                 "or --NAME VALUE. Without a command: a prompt, or commands from standard input.\n"
                  "\n"
                  "  --socket PATH  where veltrixd listens (%s)\n"
                  "  --json         print the result as one line of JSON\n"
+                 "  --watch[=S]    again every S seconds (2) until Ctrl-C\n"
                  "  --timeout S    give up after S seconds (%g)\n"
                  "  --help         print this\n"
                  "  --version      print the version\n"
@@ -45,30 +46,56 @@ static int read_timeout(const char *text, struct ctl *ctl)
     return 0;
 }
 
-static int ask_server(struct ctl *ctl, char *const *words)
+static int ask_server(struct ctl *ctl, const char *const *words, size_t count)
 {
     json_t *list = json_array(), *reply = NULL;
-    for (char *const *word = words; *word != NULL; word++)
-        if (json_array_append_new(list, json_string(*word)) != 0) {
+    for (size_t i = 0; i < count; i++)
+        if (json_array_append_new(list, json_string(words[i])) != 0) {
             json_decref(list);
-            return usage(*word, "not UTF-8");
+            return usage(words[i], "not UTF-8");
         }
     json_t *request = json_pack("{s:i,s:o}", "id", 1, "words", list);
     int rc = ctl_ask(ctl, request, &reply);
-    if (rc == 0)
+    bool feed = rc == 0 && json_is_true(json_object_get(json_object_get(reply, "result"), "stream"));
+    if (rc == 0 && feed)
+        rc = ctl_feed(ctl);
+    else if (rc == 0)
         rc = ctl_print_reply(ctl, words[0], reply);
     json_decref(reply);
     json_decref(request);
     return rc;
 }
 
-static int run(struct ctl *ctl, char *const *words, int count)
+int ctl_run(struct ctl *ctl, const char *const *words, size_t count)
 {
     int rc;
-    if (count == 0)
-        return usage("COMMAND", "missing");
-    if (!ctl_local(ctl, (const char *const *)words, (size_t)count, &rc))
-        rc = ask_server(ctl, words);
+    return ctl_local(ctl, words, count, &rc) ? rc : ask_server(ctl, words, count);
+}
+
+/* --watch may stand among the command's own words, for it is of no command. Takes it out; false: its value is none. */
+static bool take_watch(char **words, int *count, double *every_s)
+{
+    for (int i = 0; i < *count; i++) {
+        bool alone = strcmp(words[i], "--watch") == 0;
+        if (!alone && strncmp(words[i], "--watch=", 8) != 0)
+            continue;
+        char *end = NULL;
+        *every_s = alone ? WATCH_S : strtod(words[i] + 8, &end);
+        memmove(&words[i], &words[i + 1], (size_t)(*count - i) * sizeof(*words));
+        (*count)--;
+        return alone || (*end == '\0' && *every_s >= 0.1 && *every_s <= TIMEOUT_S_MAX);
+    }
+    return true;
+}
+
+static int run(struct ctl *ctl, char **words, int count)
+{
+    double every_s = 0;
+    if (!take_watch(words, &count, &every_s))
+        return usage("--watch", "expected seconds, from 0.1 to 86400");
+    int rc = count == 0 ? ctl_prompt(ctl)
+             : every_s > 0 ? ctl_watch(ctl, (const char *const *)words, (size_t)count, every_s)
+                           : ctl_run(ctl, (const char *const *)words, (size_t)count);
     ctl_close(ctl);
     return rc;
 }

@@ -30,6 +30,7 @@ struct app_lcore {
     struct vx_error error;  /* lcore, before state -1 */
     uint64_t passes, passes_busy, cycles, busy_cycles; /* lcore: rw; passes released, so that app_quiesce() may wait for it */
     struct app_pass pass;       /* lcore: rw; its stage: the watch, ro */
+    struct vx_trace *trace;     /* NULL: no shards */
     struct app_pauses *pauses;  /* lcore and control */
     pthread_t thread;           /* lcore, before state is set */
     pid_t tid;
@@ -58,7 +59,7 @@ struct app {
     uint64_t ports_watched_cycles;
     struct vx_rules *rules;
     struct rte_ring *spread[VX_PORTS_MAX][VX_IO_LCORES_MAX]; /* [port][queue], where caps.spread */
-    struct rte_mempool *pool;
+    struct rte_mempool *pool, *capture_pool;
     struct vx_arenas *arenas;
     struct rte_ring **actions[VX_IO_LCORES_MAX];               /* [io][shard] */
     struct rte_ring *replies[VX_SHARD_LCORES_MAX][VX_IO_LCORES_MAX];

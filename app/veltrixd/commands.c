@@ -9,5 +9,12 @@ const struct vx_control_command *const app_commands[] = {
     app_tune_commands,
     app_config_commands,
     app_pauses_commands,
+    app_rates_commands,
+    app_shard_commands,
+    app_mem_commands,
+    app_trace_commands,
+    app_capture_commands,
+    app_shutdown_commands,
+    app_alarms_commands,
     NULL,
 };

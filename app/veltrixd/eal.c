@@ -59,7 +59,7 @@ static unsigned memory_mib(const struct vx_config *config)
     uint64_t sessions = config->transport.kind == VX_TRANSPORT_NETCODE ? app_netcode_bytes(config, (uint32_t)io) : io * vx_session_table_bytes(config->transport.players);
     uint64_t bytes = (uint64_t)config->memory.mbufs * PAGE_BYTES + sessions + io * (2u << 20) +
                      io * config->shards.count * config->shards.ring_events * 2 * sizeof(struct vx_event) + shard * io * (1u << 20) + shard * (2u << 20) +
-                     io * config->rules.sources * RULES_SOURCE_BYTES + (uint64_t)config->rules.bans_max * RULES_BAN_BYTES;
+                     (uint64_t)config->capture.buffers * 2560 + shard * sizeof(struct vx_trace_record) * VX_TRACE_RING + io * config->rules.sources * RULES_SOURCE_BYTES + (uint64_t)config->rules.bans_max * RULES_BAN_BYTES;
     return (unsigned)(bytes >> 20) + NO_HUGE_SLACK_MIB;
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "operate.h"
+#include "rates.h"
 #include "vx_log.h"
 
 enum { CONTROL_POLL_MS = 5, DRAIN_MS_MIN = 20, DRAIN_MS_MAX = 3000, GOODBYE_MS_MAX = 2000 };
@@ -89,13 +90,21 @@ static uint64_t pending(const struct app *app)
     return total;
 }
 
+/* One turn of the control thread. */
+static void turn(struct app *app)
+{
+    app_watch_turn(app);
+    app_rates_tick(app);
+    app_trace_turn(app);
+    app_capture_turn(app);
+    vx_control_poll(app->control, CONTROL_POLL_MS);
+    vx_formula_supervise(app->formula);
+}
+
 static void drain(struct app *app)
 {
-    const struct vx_event no_new_games = { .kind = VX_EVENT_DRAIN, .shard = VX_LCORE_EVERY_SHARD };
     (void)sd_notify(0, "STOPPING=1");
-    for (uint32_t i = 0; i < app->lcore_count; i++)
-        if (app->lcores[i].shards != NULL)
-            (void)vx_shard_lcore_tell(app->lcores[i].shards, &no_new_games); /* an lcore that stands still cannot drain either */
+    app_drain_shards(app);
     uint64_t began = rte_rdtsc(), ms;
     while ((ms = (rte_rdtsc() - began) * 1000 / app->cycles_per_s) < DRAIN_MS_MAX && (ms < DRAIN_MS_MIN || pending(app) > 0)) {
         app_watch_turn(app);
@@ -118,15 +127,14 @@ static int serve(struct app *app, struct vx_error *error)
                  app->epoch, app->no_huge ? ", no hugepages" : "");
     (void)fflush(stdout);
     (void)sd_notify(0, "READY=1");
-    while (!stop_asked) {
-        app_watch_turn(app);
-        vx_control_poll(app->control, CONTROL_POLL_MS);
+    while (!stop_asked && !app_shutdown_due(app)) {
+        turn(app);
         app_config_tick(app);
-        vx_formula_supervise(app->formula);
         app_ports_watch(app);
         app_netcode_watch(app);
     }
     drain(app);
+    app_capture_stop(app);
     app_watch_stop(app);
     return 0;
 }

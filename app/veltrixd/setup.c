@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "app.h"
+#include "operate.h"
 
 enum {
     REPLY_RING = 8192,
@@ -112,7 +112,7 @@ static void shards_describe(struct app *app, struct app_lcore *lcore, uint32_t i
         .index = index, .shard_first = index, .shard_step = app->shard_lcore_count,
         .shard_count = (config->shards.count - index + app->shard_lcore_count - 1) / app->shard_lcore_count,
         .io_count = app->io_count, .actions = app->actions, .replies = app->replies[index], .formula = app->formula,
-        .grants = app->grants[index], .acks = app->acks[index], .arenas = app->arenas, .numa = SOCKET_ID_ANY,
+        .grants = app->grants[index], .acks = app->acks[index], .trace = lcore->trace, .arenas = app->arenas, .numa = SOCKET_ID_ANY,
         .shard = { .epoch = app->epoch, .players_max = players, .hunts_max = config->shards.hunts_max ? config->shards.hunts_max : players / 2 + 1,
                    .seed = config->shards.seed, .proposal_ms = config->shards.proposal_ms, .search_ms_max = config->shards.search_ms,
                    .hunt_ms = config->shards.hunt_ms, .idle_ms = config->shards.idle_ms, .repeat_ms = config->shards.repeat_ms,
@@ -140,7 +140,9 @@ int app_setup(struct app *app, struct vx_error *error)
     app->pool = rte_pktmbuf_pool_create("packets", config->memory.mbufs, MBUF_CACHE, 0, MBUF_DATA_BYTES, SOCKET_ID_ANY);
     if (app->pool == NULL)
         return vx_error_set(error, -ENOMEM, "memory.mbufs = %u: no memory for the pool: %s", config->memory.mbufs, rte_strerror(rte_errno));
-    int rc = vx_arenas_create(config->shards.count, config->memory.arena_mib, -1, &app->arenas, error);
+    int rc = app_capture_create(app, error);
+    if (rc == 0)
+        rc = vx_arenas_create(config->shards.count, config->memory.arena_mib, -1, &app->arenas, error);
     if (rc == 0)
         rc = rings_create(app, error);
     if (rc == 0)
@@ -160,8 +162,10 @@ int app_setup(struct app *app, struct vx_error *error)
         lcore->pauses = rte_zmalloc("pauses", sizeof(*lcore->pauses), VX_CACHE_LINE_BYTES);
         if (lcore->gaps == NULL || lcore->pauses == NULL)
             return vx_error_set(error, -ENOMEM, "no memory for lcore %u's pauses", lcore->id);
-        if (lcore->config->roles & VX_ROLE_SHARD)
+        if (lcore->config->roles & VX_ROLE_SHARD) {
+            lcore->trace = vx_trace_create(SOCKET_ID_ANY); /* NULL: no feeds of this lcore */
             shards_describe(app, lcore, lane++);
+        }
         if (lcore->config->roles & VX_ROLE_IO)
             rc = io_start(app, lcore, io++, error);
     }

@@ -1,5 +1,5 @@
 /* `status`: what lcores, ports, shards, formulas and the ledger have counted. Control thread. */
-#include "app.h"
+#include "operate.h"
 
 static json_t *integer(const uint64_t *counter)
 {
@@ -76,6 +76,7 @@ static json_t *lcores_json(const struct app *app)
 static void shards_sum(const struct app *app, struct vx_shard_counters *sum, json_t *each)
 {
     *sum = (struct vx_shard_counters){ 0 };
+    uint64_t oldest_ms = 0;
     for (uint32_t i = 0; i < app->lcore_count; i++) {
         if (app->lcores[i].shards == NULL)
             continue;
@@ -86,12 +87,19 @@ static void shards_sum(const struct app *app, struct vx_shard_counters *sum, jso
             for (size_t field = 0; field < sizeof(*sum) / sizeof(uint64_t); field++)
                 into[field] += vx_counter_read(&from[field]);
             const struct vx_shard_counters *c = vx_shard_counters(shard);
+            oldest_ms = vx_counter_read(&c->ticket_oldest_ms) > oldest_ms ? vx_counter_read(&c->ticket_oldest_ms) : oldest_ms;
             if (each != NULL)
                 (void)json_array_append_new(each, json_pack("{s:I,s:I,s:I,s:I,s:I}", "shard", (json_int_t)app->lcores[i].shard_config.shard_first + local * app->shard_lcore_count,
                                                             "online", (json_int_t)c->players_online, "searching", (json_int_t)c->players_searching,
                                                             "hunts", (json_int_t)c->hunts_live, "actions_in", (json_int_t)c->actions_in));
         }
     }
+    sum->ticket_oldest_ms = oldest_ms;
+}
+
+void app_shards_sum(const struct app *app, struct vx_shard_counters *sum)
+{
+    shards_sum(app, sum, NULL);
 }
 
 static json_t *totals_json(const struct app *app)
@@ -137,6 +145,7 @@ static json_t *on_status(void *context, struct vx_control_call *call, struct vx_
     json_t *object = json_object(), *each = json_array();
     shards_sum(app, &sum, each);
     put(object, "epoch", app->epoch);
+    put(object, "uptime_s", (rte_rdtsc() - app->started_cycles) / app->cycles_per_s);
     put(object, "players", app->config.transport.players);
     put(object, "shards", app->config.shards.count);
     put(object, "resident_bytes", vx_memory_resident_bytes());

@@ -35,6 +35,10 @@ struct service {
 /* A line (without its newline) of this peer; returns the reply without its newline, which the caller frees;
  * NULL: no memory. */
 char *request_serve(const struct service *service, const struct vx_control_peer *peer, uint64_t client, const char *line, size_t bytes);
+/* Words of a person, not JSON. */
+bool request_is_typed(const char *line, size_t bytes);
+/* A line of a feed with its newline; the caller frees. NULL: no memory. */
+char *request_event(const json_t *event, bool typed);
 /* A reply that refuses, with a null id. */
 char *request_refuse(enum vx_control_code code, struct vx_error *error);
 

@@ -235,6 +235,27 @@ static bool is_help(const json_t *result)
     return json_object_size(result) == 1 && json_object_get(first, "effect") != NULL && json_object_get(first, "arguments") != NULL;
 }
 
+char *vx_control_render_line(const json_t *object)
+{
+    char *text = NULL, cell[CELL_BYTES];
+    size_t bytes = 0;
+    const char *key;
+    json_t *value;
+    FILE *to = open_memstream(&text, &bytes);
+    if (to == NULL)
+        return NULL;
+    bool first = true;
+    json_object_foreach((json_t *)object, key, value) {
+        (void)fprintf(to, "%s%s=%s", first ? "" : " ", key, cell_text(value, cell));
+        first = false;
+    }
+    (void)fputc('\n', to);
+    if (fclose(to) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
 char *vx_control_render(const json_t *result)
 {
     char *text = NULL;

@@ -222,6 +222,27 @@ static json_t *typed_request(const char *line, size_t bytes)
     return NULL;
 }
 
+bool request_is_typed(const char *line, size_t bytes)
+{
+    while (bytes > 0 && is_blank(*line)) {
+        line++;
+        bytes--;
+    }
+    return bytes > 0 && ((line[0] >= 'a' && line[0] <= 'z') || (line[0] >= 'A' && line[0] <= 'Z'));
+}
+
+char *request_event(const json_t *event, bool typed)
+{
+    if (typed)
+        return vx_control_render_line(event);
+    json_t *line = json_pack("{s:O}", "event", event);
+    char *text = line != NULL ? json_dumps(line, JSON_COMPACT) : NULL, *grown = text != NULL ? realloc(text, strlen(text) + 2) : NULL;
+    json_decref(line);
+    if (grown == NULL)
+        free(text);
+    return grown != NULL ? strcat(grown, "\n") : NULL;
+}
+
 char *request_serve(const struct service *service, const struct vx_control_peer *peer, uint64_t client, const char *line, size_t bytes)
 {
     while (bytes > 0 && is_blank(line[bytes - 1]))
@@ -232,7 +253,7 @@ char *request_serve(const struct service *service, const struct vx_control_peer 
     }
     if (bytes == 0)
         return NULL;
-    bool typed = (line[0] >= 'a' && line[0] <= 'z') || (line[0] >= 'A' && line[0] <= 'Z');
+    bool typed = request_is_typed(line, bytes);
     json_error_t reason = { .text = "not UTF-8" };
     json_t *request = typed ? typed_request(line, bytes) : json_loadb(line, bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &reason);
     if (request == NULL) {

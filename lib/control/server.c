@@ -22,6 +22,7 @@ enum {
     INPUT_BYTES = LINE_BYTES_MAX + 1, /* full without a newline: the line is longer than allowed */
     OUTPUT_BYTES_MAX = REPLY_BYTES_MAX,
     OUTPUT_BYTES_MIN = 4 << 10,
+    FEED_BYTES_MAX = 256 << 10,       /* what may wait of a feed, that answers have room beside it */
     REQUESTS_A_TURN = 16,             /* a line costs a byte and its answer a millisecond: the thread has other work */
     LISTENER = CLIENTS_MAX,           /* epoll's mark; clients have their index */
 };
@@ -37,6 +38,7 @@ struct client {
     char *in;
     char *out;
     size_t out_begin, out_end, out_capacity;
+    bool typed;    /* its last line was words, not JSON */
     uint64_t name; /* never given twice, unlike the slot */
     struct vx_control_peer peer;
 };
@@ -125,8 +127,10 @@ static bool is_empty(const char *line, size_t bytes)
 
 static void serve_line(const struct vx_control *control, struct client *client, const char *line, size_t bytes)
 {
-    if (!is_empty(line, bytes))
-        reply(client, request_serve(&control->service, &client->peer, client->name, line, bytes));
+    if (is_empty(line, bytes))
+        return;
+    client->typed = request_is_typed(line, bytes);
+    reply(client, request_serve(&control->service, &client->peer, client->name, line, bytes));
 }
 
 /* Input. */
@@ -187,23 +191,24 @@ static void client_close(struct client *client)
     *client = (struct client){ .fd = -1 };
 }
 
+/* An ended peer stays readable for ever, a full input buffer until its lines are served. */
+static bool interest_set(const struct vx_control *control, struct client *client)
+{
+    uint32_t interest = (client->ended || client->backlog ? 0 : EPOLLIN) | (client->out_begin < client->out_end ? EPOLLOUT : 0);
+    struct epoll_event event = { .events = interest, .data.u32 = (uint32_t)(client - control->clients) };
+    if (interest != client->interest && epoll_ctl(control->epoll, EPOLL_CTL_MOD, client->fd, &event) != 0)
+        return false;
+    client->interest = interest;
+    return true;
+}
+
 static void client_turn(const struct vx_control *control, struct client *client)
 {
     receive(client);
     serve_lines(control, client);
     flush(client);
-    bool pending = client->out_begin < client->out_end;
-    if (client->doomed || (client->ended && !client->backlog && !pending)) {
+    if (client->doomed || (client->ended && !client->backlog && client->out_begin == client->out_end) || !interest_set(control, client))
         client_close(client);
-        return;
-    }
-    /* An ended peer stays readable for ever, a full input buffer until its lines are served. */
-    uint32_t interest = (client->ended || client->backlog ? 0 : EPOLLIN) | (pending ? EPOLLOUT : 0);
-    struct epoll_event event = { .events = interest, .data.u32 = (uint32_t)(client - control->clients) };
-    if (interest != client->interest && epoll_ctl(control->epoll, EPOLL_CTL_MOD, client->fd, &event) != 0)
-        client_close(client);
-    else
-        client->interest = interest;
 }
 
 static struct client *client_free(struct vx_control *control)
@@ -368,6 +373,38 @@ int vx_control_create(const struct vx_control_config *config, const struct vx_co
     else
         *control = made;
     return rc;
+}
+
+static struct client *client_named(struct vx_control *control, uint64_t name)
+{
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++)
+        if (control->clients[i].fd >= 0 && control->clients[i].name == name && !control->clients[i].doomed && !control->clients[i].ended)
+            return &control->clients[i];
+    return NULL;
+}
+
+bool vx_control_connected(const struct vx_control *control, uint64_t name)
+{
+    return client_named((struct vx_control *)control, name) != NULL;
+}
+
+int vx_control_send(struct vx_control *control, uint64_t name, const json_t *event)
+{
+    struct client *client = client_named(control, name);
+    if (client == NULL)
+        return -ENOENT;
+    flush(client);
+    if (client->out_end - client->out_begin > FEED_BYTES_MAX)
+        return -EAGAIN;
+    char *text = request_event(event, client->typed);
+    if (text == NULL)
+        return -EAGAIN;
+    append(client, text, strlen(text));
+    free(text);
+    flush(client);
+    if (client->doomed || !interest_set(control, client))
+        (void)shutdown(client->fd, SHUT_RDWR); /* its next turn closes it */
+    return 0;
 }
 
 void vx_control_note(struct vx_control *control, const char *command, json_t *old, json_t *new)

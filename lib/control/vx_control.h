@@ -122,6 +122,8 @@ int vx_control_words(const struct vx_control_command *const *tables, const char 
 int vx_control_check(const struct vx_control_command *command, const json_t *arguments, enum vx_control_code *code, struct vx_error *error);
 /* The schema of the commands whose name begins with prefix ("": all) as `help` serves it: {"commands":[…]}. */
 json_t *vx_control_help(const struct vx_control_command *const *tables, const char *prefix);
+/* An object as one line of `key=value`, with its newline; the caller frees. NULL: no memory. */
+char *vx_control_render_line(const json_t *object);
 /* A result as a person reads it: tables for lists of objects, `key  value` lines for objects. Ends with a
  * newline; the caller frees. A result of `help` becomes usage lines. NULL: no memory. */
 char *vx_control_render(const json_t *result);
@@ -140,6 +142,10 @@ int vx_control_create(const struct vx_control_config *config, const struct vx_co
                       struct vx_error *error);
 /* Waits up to timeout_ms for clients and serves them. */
 void vx_control_poll(struct vx_control *control, int timeout_ms);
+/* A line that no request asked for, to a client whose command has begun a feed: {"event":…}, or words where the client
+ * types. 0; -EAGAIN: it reads too slowly, the line is not sent; -ENOENT: it is gone. */
+int vx_control_send(struct vx_control *control, uint64_t client, const json_t *event);
+bool vx_control_connected(const struct vx_control *control, uint64_t client);
 /* A change that nobody asked for by a command (a time limit that has passed): into history and log as veltrixd's own.
  * old, new: references are taken; may be NULL. */
 void vx_control_note(struct vx_control *control, const char *command, json_t *old, json_t *new);

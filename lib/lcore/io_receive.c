@@ -150,6 +150,7 @@ uint32_t vx_io_receive(struct vx_io *io, uint64_t now)
     for (uint32_t i = 0; i < count && i < 4; i++)
         rte_prefetch0(rte_pktmbuf_mtod(io->mbufs[i], void *));
     io->counters.packets_in += taken;
+    io->counters.bursts++;
     if (io->config.rules != NULL)
         count = vx_rules_filter(io->config.rules, io->mbufs, count, now, io->counters.drops);
     parse_burst(io, count);

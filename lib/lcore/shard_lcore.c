@@ -1,6 +1,7 @@
 /* Shard lcore: feeds its shards from the rings and carries away what they say. Data plane, but for
  * creation. Answers from formulas and the ledger are events like any other. */
 #include <errno.h>
+#include <rte_cycles.h>
 #include <rte_malloc.h>
 #include <rte_ring_elem.h>
 #include <rte_ring_peek_zc.h>
@@ -68,6 +69,8 @@ static void replies_out(struct vx_shard_lcore *lcore)
 {
     struct vx_shard_out *out = &lcore->out;
     uint32_t at = 0;
+    if (VX_UNLIKELY(lcore->tracing))
+        vx_trace_replies(lcore->config.trace, out->replies, out->reply_count, rte_rdtsc());
     while (at < out->reply_count) { /* runs of replies for the same io lcore go in one enqueue */
         uint32_t end = at + 1;
         while (end < out->reply_count && out->replies[end].io == out->replies[at].io)
@@ -164,6 +167,10 @@ static uint32_t actions_in(struct vx_shard_lcore *lcore, uint64_t now_us)
     uint32_t rings = actions_gather(lcore), total = 0;
     for (uint32_t i = 0; i < rings; i++) {
         const struct waiting *waiting = &lcore->waiting[i];
+        if (VX_UNLIKELY(lcore->tracing)) {
+            vx_trace_events(lcore->config.trace, waiting->zone.ptr1, waiting->zone.n1);
+            vx_trace_events(lcore->config.trace, waiting->zone.ptr2, waiting->count - waiting->zone.n1);
+        }
         step(lcore, waiting->local, now_us, waiting->zone.ptr1, waiting->zone.n1);
         if (waiting->count > waiting->zone.n1)
             step(lcore, waiting->local, now_us, waiting->zone.ptr2, waiting->count - waiting->zone.n1);
@@ -213,6 +220,7 @@ static void command_in(struct vx_shard_lcore *lcore, uint64_t now_us)
 
 uint32_t vx_shard_lcore_step(struct vx_shard_lcore *lcore, uint64_t now_us)
 {
+    lcore->tracing = lcore->config.trace != NULL && vx_trace_on(lcore->config.trace);
     uint32_t work = answers_in(lcore, now_us);
     command_in(lcore, now_us);
     work += actions_in(lcore, now_us);

@@ -42,6 +42,7 @@ struct vx_shard_lcore {
     struct vx_grant grants[OUT_GRANTS];
     struct vx_job backlog[BACKLOG_JOBS];
     uint32_t backlog_count;
+    bool tracing;                   /* in this pass */
     struct rte_ring *commands;      /* control: producer; lcore: consumer */
     struct vx_shard_lcore_counters counters VX_ALIGNED;
     struct answer_box box VX_ALIGNED;

@@ -16,6 +16,7 @@
 #include "vx_rules.h"
 #include "vx_session.h"
 #include "vx_shard.h"
+#include "vx_trace.h"
 #include "vx_wire.h"
 
 /* io: rw, control: ro. packets_in = Σ drops[] (drops[NONE] are the accepted).
@@ -34,7 +35,7 @@ struct vx_io_counters {
     uint64_t notices_queued;   /* JOIN and PART told to shards */
     uint64_t sessions_ended;
     uint64_t tx_full, paced;   /* bursts cut short by the device, by the allowance */
-    uint64_t passes, passes_busy, busy_cycles;
+    uint64_t bursts;           /* polls that found packets */
 };
 struct vx_arenas;
 
@@ -98,11 +99,12 @@ struct vx_shard_lcore_config {
     struct vx_formula *formula;   /* NULL in tests without */
     struct rte_ring *grants, *acks; /* NULL in tests without */
     struct vx_shard_config shard; /* .shard is set per shard */
+    struct vx_trace *trace;       /* where a feed of actions and results goes while one is wanted; NULL: nowhere */
     struct vx_arenas *arenas;     /* one per shard of the appliance, by shard number */
     int numa;
 };
 struct vx_shard_lcore_counters {
-    uint64_t events, jobs, grants, replies, replies_dropped, passes, passes_busy, busy_cycles;
+    uint64_t events, jobs, grants, replies, replies_dropped;
 };
 struct vx_shard_lcore;
 /* Must run on the lcore that will step it: mimalloc heaps belong to their thread. */

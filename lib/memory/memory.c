@@ -13,6 +13,8 @@
 enum {
     ARENA_MIB_UNIT = 32,        /* MI_SEGMENT_SIZE of mimalloc 2.0: the smallest arena it takes */
     ARENA_ALIGN = 32 << 20,
+    PAGE_BYTES = 4096,
+    PAGES_AT_ONCE = 8192,
     EXTERNAL_PAGE_BYTES = 2 << 20, /* granularity of DPDK's book-keeping only */
     COLOURS = 64,
     COLOUR_BYTES = 8 * 4096 + 17 * 64, /* other sets of the TLB, and other sets of the caches */
@@ -23,25 +25,28 @@ struct vx_arenas {
     size_t arena_bytes;
     uint32_t count;
     mi_heap_t *heaps[VX_SHARDS_MAX];
+    uint64_t live_bytes[VX_SHARDS_MAX], peak_bytes[VX_SHARDS_MAX]; /* of each, by its own thread */
 };
+
+static struct vx_arenas arenas_of_process; /* one appliance a process */
 
 static struct vx_arenas *reserve(uint32_t count, size_t arena_bytes, int numa, struct vx_error *error)
 {
-    static struct vx_arenas arenas; /* one appliance a process */
+    struct vx_arenas *arenas = &arenas_of_process;
     size_t bytes = (size_t)count * arena_bytes;
     uint8_t *raw = mmap(NULL, bytes + ARENA_ALIGN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (raw == MAP_FAILED) {
         (void)vx_error_set(error, -ENOMEM, "memory: cannot reserve %zu MiB of address space for %u shards", bytes >> 20, count);
         return NULL;
     }
-    arenas.base = (uint8_t *)(((uintptr_t)raw + ARENA_ALIGN - 1) & ~(uintptr_t)(ARENA_ALIGN - 1));
-    arenas.arena_bytes = arena_bytes;
-    arenas.count = count;
+    arenas->base = (uint8_t *)(((uintptr_t)raw + ARENA_ALIGN - 1) & ~(uintptr_t)(ARENA_ALIGN - 1));
+    arenas->arena_bytes = arena_bytes;
+    arenas->count = count;
     if (numa > 0) {
         unsigned long mask = 1ul << numa;
-        (void)mbind(arenas.base, bytes, MPOL_PREFERRED, &mask, sizeof(mask) * 8, 0); /* a preference: kernels without NUMA refuse it */
+        (void)mbind(arenas->base, bytes, MPOL_PREFERRED, &mask, sizeof(mask) * 8, 0); /* a preference: kernels without NUMA refuse it */
     }
-    return &arenas;
+    return arenas;
 }
 
 int vx_arenas_create(uint32_t count, uint32_t mib, int numa, struct vx_arenas **arenas, struct vx_error *error)
@@ -70,9 +75,21 @@ void *vx_arena_heap(struct vx_arenas *arenas, uint32_t index)
     return arenas->heaps[index];
 }
 
+static void account(struct vx_arenas *arenas, uint32_t index, size_t bytes)
+{
+    uint64_t live = arenas->live_bytes[index] + bytes;
+    __atomic_store_n(&arenas->live_bytes[index], live, __ATOMIC_RELAXED);
+    if (live > arenas->peak_bytes[index])
+        __atomic_store_n(&arenas->peak_bytes[index], live, __ATOMIC_RELAXED);
+}
+
 void *vx_arena_allocate(void *heap, size_t bytes, size_t alignment)
 {
-    return mi_heap_zalloc_aligned(heap, bytes, alignment);
+    void *memory = mi_heap_zalloc_aligned(heap, bytes, alignment);
+    for (uint32_t i = 0; memory != NULL && i < arenas_of_process.count; i++)
+        if (arenas_of_process.heaps[i] == heap)
+            account(&arenas_of_process, i, bytes);
+    return memory;
 }
 
 /* Arenas begin 32 MiB apart, so what lies at the same place in 40 of them shares the sets of the caches and of the TLB,
@@ -83,7 +100,26 @@ void *vx_arena_table(struct vx_arenas *arenas, uint32_t index, size_t bytes, siz
     size_t colour_bytes = index % COLOURS * COLOUR_BYTES;
     VX_ASSERT(alignment <= VX_CACHE_LINE_BYTES && COLOUR_BYTES % VX_CACHE_LINE_BYTES == 0);
     uint8_t *memory = mi_heap_malloc_aligned(vx_arena_heap(arenas, index), colour_bytes + bytes, VX_CACHE_LINE_BYTES);
-    return memory != NULL ? memory + colour_bytes : NULL;
+    if (memory == NULL)
+        return NULL;
+    account(arenas, index, bytes);
+    return memory + colour_bytes;
+}
+
+void vx_arena_figures(const struct vx_arenas *arenas, uint32_t index, struct vx_arena_figures *figures)
+{
+    static unsigned char pages[PAGES_AT_ONCE]; /* 1 in bit 0: resident, mincore(2) */
+    VX_ASSERT(index < arenas->count);
+    uint8_t *begin = arenas->base + index * arenas->arena_bytes;
+    *figures = (struct vx_arena_figures){ .live_bytes = vx_counter_read(&arenas->live_bytes[index]), .peak_bytes = vx_counter_read(&arenas->peak_bytes[index]),
+                                          .reserved_bytes = arenas->arena_bytes };
+    for (size_t at = 0; at < arenas->arena_bytes; at += (size_t)PAGES_AT_ONCE * PAGE_BYTES) {
+        size_t left = arenas->arena_bytes - at, bytes = left < (size_t)PAGES_AT_ONCE * PAGE_BYTES ? left : (size_t)PAGES_AT_ONCE * PAGE_BYTES;
+        if (mincore(begin + at, bytes, pages) != 0)
+            return;
+        for (size_t page = 0; page < bytes / PAGE_BYTES; page++)
+            figures->retained_bytes += (pages[page] & 1u) * PAGE_BYTES;
+    }
 }
 
 uint64_t vx_memory_resident_bytes(void)

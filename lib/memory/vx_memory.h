@@ -17,6 +17,12 @@ void *vx_arena_allocate(void *heap, size_t bytes, size_t alignment);
 /* For the one big table that an arena is there for, not zeroed: begins at other cache and TLB sets in each arena, which saves
  * a tenth to a fifth of a packet (perf/micro/bench_pass). alignment at most 64. Not to be freed. */
 void *vx_arena_table(struct vx_arenas *arenas, uint32_t index, size_t bytes, size_t alignment);
+/* Bytes handed out, the most there ever were, resident, and of address space. */
+struct vx_arena_figures {
+    uint64_t live_bytes, peak_bytes, retained_bytes, reserved_bytes;
+};
+/* What arena `index` holds now. Control thread. */
+void vx_arena_figures(const struct vx_arenas *arenas, uint32_t index, struct vx_arena_figures *figures);
 /* VmRSS and hugetlb pages of this process, in bytes; 0 when /proc cannot be read. Any thread. */
 uint64_t vx_memory_resident_bytes(void);
 

@@ -6,6 +6,7 @@ COLD_FILES = ("netcode/address.c", "shard/tables.c")  # in rooms that are data p
 CREATION = {
     "lcore/io.c": {"rte_zmalloc_socket", "rte_free", "vx_error_set"},
     "lcore/shard_lcore.c": {"rte_zmalloc_socket", "vx_arena_heap", "vx_arena_table", "vx_arena_allocate", "vx_error_set"},
+    "lcore/trace.c": {"rte_zmalloc_socket", "rte_free"},  # its birth and end
     "lcore/shard_lcore_operate.c": {"rte_zmalloc_socket", "rte_delay_us_sleep"},  # the control thread asks here, and waits for its answer
     "match/modes.c": {"vx_error_set"},  # modes, checked at start
     "rating/rating.c": {"vx_error_set"},  # settings, checked at start

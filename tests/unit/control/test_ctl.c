@@ -52,7 +52,7 @@ static void ctl_exit_codes(void)
     CU_ASSERT_EQUAL(RUN(control, "echo", "7", "8"), 2);
     CU_ASSERT_EQUAL(RUN(control, "nothing"), 2);
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "unknown_command"));
-    CU_ASSERT_EQUAL(RUN(NULL, "--json"), 2);
+    CU_ASSERT_EQUAL(RUN(NULL, "status", "--watch=0"), 2);
     CU_ASSERT_EQUAL(RUN(NULL, "--wrong", "status"), 2);
     CU_ASSERT_EQUAL(RUN(NULL, "--timeout", "0", "status"), 2);
     CU_ASSERT_EQUAL(RUN(NULL, "--timeout", "nan", "status"), 2);
