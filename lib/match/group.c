@@ -15,6 +15,7 @@ void group_start(struct group *group, const struct vx_match *match, const struct
     for (uint32_t i = 0; i < VX_MATCH_SETS; i++)
         group->sets[i] = UINT16_MAX;
     group->picky = group->full_waited = false;
+    group->scarce = 0;
     group->teams = (uint8_t)teams;
     group->size = (uint8_t)size;
     group->players = group->count = 0;
@@ -49,19 +50,33 @@ static bool rules_hold(const struct group *group, uint32_t slot, const struct ti
     return true;
 }
 
-/* The emptiest team that can take it and its roles; of equals the first. VX_MATCH_NONE when none can. */
-static uint32_t team_for(const struct group *group, uint32_t players, uint64_t have)
+/* Somebody who takes one of its roles is still missing, and this one can. */
+static bool helps(const struct mode *mode, const struct team *team, uint64_t have)
+{
+    const uint64_t each_top = 0x8080808080808080ull;
+    return (~((team->have | each_top) - mode->need) & each_top & have << 7) != 0;
+}
+
+/* The emptiest team that it helps, or else that can take it; of equals the first. VX_MATCH_NONE when none can. Who
+ * can take a role that is scarce is kept for teams that it helps. */
+static uint32_t team_for(const struct group *group, uint32_t players, uint64_t have, bool alone, bool scarce)
 {
     uint32_t best = VX_MATCH_NONE;
+    bool best_helps = false;
     if (group->size == 1) { /* every team is one ticket */
-        const struct team alone = { have, 0, 1 };
-        return group->count < group->teams && players == 1 && team_feasible(group->mode, &alone, 1) ? group->count : VX_MATCH_NONE;
+        const struct team one = { have, 0, 1 };
+        return group->count < group->teams && players == 1 && team_feasible(group->mode, &one, 1) ? group->count : VX_MATCH_NONE;
     }
     for (uint32_t i = 0; i < group->teams; i++) {
         const struct team *team = &group->team[i];
         struct team with = { team->have + have, 0, (uint8_t)(team->players + players) };
-        if (with.players <= group->size && (best == VX_MATCH_NONE || team->players < group->team[best].players) && team_feasible(group->mode, &with, group->size))
-            best = i;
+        bool help = alone && have != 0 && helps(group->mode, team, have);
+        if (with.players > group->size || (best != VX_MATCH_NONE && (help < best_helps || (help == best_helps && team->players >= group->team[best].players))))
+            continue;
+        if ((scarce && !help) || !team_feasible(group->mode, &with, group->size))
+            continue;
+        best = i;
+        best_helps = help;
     }
     return best;
 }
@@ -70,9 +85,10 @@ enum placing group_place(struct group *group, uint32_t slot, uint32_t class)
 {
     const struct ticket *ticket = &group->match->tickets[slot];
     uint64_t have = ticket_have(group->match, group->mode, slot, class);
-    uint32_t team = team_for(group, ticket->size, have), waited_ms = waited_of(ticket, group->now_ms);
+    bool alone = class < ROLE_CLASSES;
+    uint32_t team = team_for(group, ticket->size, have, alone, alone && (class & group->scarce) != 0), waited_ms = waited_of(ticket, group->now_ms);
     if (team == VX_MATCH_NONE) /* of single players all in the class have the same roles; of parties not */
-        return class < ROLE_CLASSES || group->mode->need == 0 ? PLACE_ROOM : PLACE_RULES;
+        return alone || group->mode->need == 0 ? PLACE_ROOM : PLACE_RULES;
     uint32_t window = group->mode->window[row_of(group->mode, waited_ms)];
     if (!rules_hold(group, slot, ticket, window))
         return PLACE_RULES;
@@ -89,6 +105,8 @@ enum placing group_place(struct group *group, uint32_t slot, uint32_t class)
     group->players = (uint8_t)(group->players + ticket->size);
     group->place[group->count] = (uint8_t)team;
     group->ticket[group->count++] = slot;
+    __builtin_prefetch(&group->match->ages[group->match->ages[slot].prev], 1); /* if it leaves, these are told */
+    __builtin_prefetch(&group->match->ages[group->match->ages[slot].next], 1);
     return PLACED;
 }
 

@@ -34,6 +34,12 @@ static void line_remove(struct vx_match *match, struct line *line, uint32_t entr
         pool->resume = last ? 0 : link.next + 1;
         pool->now.from = (uint16_t)(point + last);
     }
+    /* Whoever is behind it comes next: half a match's work from now it will have arrived from memory. */
+    uint32_t behind = slot_of(match, link.next);
+    __builtin_prefetch(&match->tickets[behind], 1);
+    __builtin_prefetch(&match->persons[behind]);
+    __builtin_prefetch(&links[link.next], 1);
+    __builtin_prefetch(&match->ages[behind], 1);
     if (link.next == entry) {
         line->heads[point] = 0;
         line->points[point / BLOCK_POINTS] &= ~(1ull << point % BLOCK_POINTS);

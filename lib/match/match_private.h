@@ -242,6 +242,7 @@ struct group {
     uint16_t sets[VX_MATCH_SETS];
     bool picky;          /* a member must be asked about every other */
     uint8_t teams, size; /* the shape */
+    uint8_t scarce;      /* roles, a bit each: who can take one gets no other place */
     uint8_t players, count;
     bool full_waited; /* somebody who was put in has waited long enough for a smaller match */
     struct team team[VX_MATCH_PLAYERS_MAX];

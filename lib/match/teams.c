@@ -83,10 +83,30 @@ static bool waited_full(const struct group *group)
     return false;
 }
 
-/* `first` and `second` are put in before the others: the lowest, and the one that is served, if it is not the
- * same. Again over all, and when single players have taken the places where parties should have gone, once
- * more with the largest parties first. */
-static bool group_shape(struct group *group, uint32_t first, uint32_t second, uint32_t teams, uint32_t size, bool parties_first, uint32_t *looks)
+enum preference { SPARING,
+                  PARTIES_FIRST,
+                  ANYBODY,
+                  PREFERENCES };
+
+/* Roles that fewer of those who wait alone can take than the matches of all would need, and a quarter: a tank who
+ * goes where anybody could makes the next match wait for one. */
+static uint8_t scarce_roles(const struct vx_match *match, const struct mode *mode, const struct pool *pool)
+{
+    uint32_t able[VX_MATCH_ROLES_MAX] = { 0 }, alone = 0;
+    uint8_t scarce = 0;
+    for (uint32_t class = 0; class < ROLE_CLASSES && mode->need != 0; class ++) {
+        uint32_t count = pool->lines[class] != 0 ? match->lines[pool->lines[class] - 1].count : 0;
+        alone += count;
+        for (uint32_t i = 0; i < mode->rules.role_count; i++)
+            able[i] += class & (1u << i) ? count : 0;
+    }
+    for (uint32_t i = 0; i < mode->rules.role_count; i++)
+        scarce |= (uint8_t)((uint64_t)able[i] * mode->rules.size_max * 4 < (uint64_t)alone * mode->rules.roles[i].count * 5) << i;
+    return scarce;
+}
+
+/* `first` and `second` are put in before the others: the lowest, and the one that is served, if it is not the same. */
+static bool group_shape(struct group *group, uint32_t first, uint32_t second, uint32_t teams, uint32_t size, enum preference preference, uint32_t *looks)
 {
     const struct vx_match *match = group->match;
     const struct mode *mode = group->mode;
@@ -95,10 +115,11 @@ static bool group_shape(struct group *group, uint32_t first, uint32_t second, ui
     if (group_place(group, first, ticket_class(match, mode, first)) != PLACED ||
         (seeds == 2 && group_place(group, second, ticket_class(match, mode, second)) != PLACED))
         return false;
-    if (!parties_first)
+    group->scarce = preference == ANYBODY ? 0 : scarce_roles(match, mode, group->pool);
+    if (preference != PARTIES_FIRST)
         return group_fill(group, seeds, point, ALL_CLASSES, looks);
     for (uint32_t class = ROLE_CLASSES + size - 2; size > 1 && class >= ROLE_CLASSES; class --)
-        if (group->pool->lines[class] != 0 && group_fill(group, seeds, point, 1u << class, looks))
+        if (class < CLASSES && group->pool->lines[class] != 0 && group_fill(group, seeds, point, 1u << class, looks))
             return true;
     return group_fill(group, seeds, point, SINGLE_CLASSES, looks);
 }
@@ -111,23 +132,24 @@ static bool has_parties(const struct vx_match *match, const struct pool *pool)
     return false;
 }
 
+/* In order: sparing scarce roles; when single players took the places where parties should have gone, the largest
+ * parties first; when roles were spared in vain, anybody anywhere. Then the next smaller shape. */
 static bool group_make(struct group *group, struct vx_match *match, const struct pool *pool, uint32_t first, uint32_t second, uint32_t now_ms, uint32_t *looks)
 {
     const struct mode *mode = &match->modes[pool->mode];
     uint32_t teams = mode->rules.teams_max, size = mode->rules.size_max, most = teams * size;
     bool parties = has_parties(match, pool);
-    group->match = match;
-    group->mode = mode;
-    group->pool = pool;
-    group->now_ms = now_ms;
+    *group = (struct group){ .match = match, .mode = mode, .pool = pool, .now_ms = now_ms };
     do {
         if (teams * size > most)
             continue; /* as many were not there */
-        bool smaller = teams < mode->rules.teams_max || size < mode->rules.size_max;
-        bool full = group_shape(group, first, second, teams, size, false, looks);
-        uint32_t reached = group->players;
-        if (!full && parties) {
-            full = group_shape(group, first, second, teams, size, true, looks);
+        bool smaller = teams < mode->rules.teams_max || size < mode->rules.size_max, full = false, spared = false;
+        uint32_t reached = 0;
+        for (enum preference preference = SPARING; preference < PREFERENCES && !full; preference++) {
+            if ((preference == PARTIES_FIRST && !parties) || (preference == ANYBODY && !spared))
+                continue;
+            full = group_shape(group, first, second, teams, size, preference, looks);
+            spared |= group->scarce != 0;
             reached = group->players > reached ? group->players : reached;
         }
         if (full && (!smaller || waited_full(group)))
@@ -202,11 +224,11 @@ bool teams_serve(struct vx_match *match, struct pool *pool, uint32_t slot, uint3
     const struct ticket *ticket = &match->tickets[slot];
     struct group groups[2];
     struct walk walk;
-    uint32_t window = window_of(mode, ticket, now_ms), lowest = slot, class, best = VX_MATCH_NONE, at = 0;
+    uint32_t window = window_of(mode, ticket, now_ms), lowest = slot, class, best = VX_MATCH_NONE, at = 0, end = *looks + VX_MATCH_LOOKS_PIECE;
     if (!active_in(mode, pool, ticket, now_ms))
         return false;
     walk_start(&walk, match, pool, ticket->rating, true);
-    for (uint32_t tried = 0; tried <= SERVE_LOWEST && lowest != VX_MATCH_NONE && ticket->rating - match->tickets[lowest].rating <= (int32_t)window; tried++) {
+    for (uint32_t tried = 0; tried <= SERVE_LOWEST && *looks < end && lowest != VX_MATCH_NONE && ticket->rating - match->tickets[lowest].rating <= (int32_t)window; tried++) {
         if (group_make(&groups[at], match, pool, lowest, slot, now_ms, looks) && (best == VX_MATCH_NONE || groups[at].high - groups[at].low < groups[best].high - groups[best].low)) {
             best = at;
             at = 1 - at;

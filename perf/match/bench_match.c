@@ -1,0 +1,322 @@
+/* How fast lib/match is: tickets and players matched a second by one core while a fixed number waits, and the
+ * longest step.
+ *
+ *   vx_bench_match [--rounds N] [--cpus A,B] [--most TICKETS]
+ *
+ * Rates: tickets wait, as many as said; then as many are added as have left, and stepped, until a million or two
+ * have been matched. Adding is counted, making the tickets up is not. Slots are taken in random order, as players'
+ * are. Each figure is the median of the rounds.
+ *
+ * Longest step: 3,000 steps at 10,000 waiting, 64 newcomers in each, under several kinds of distress. The same
+ * steps are run several times and each step's shortest time counts, because what differs between identical runs
+ * is the machine's doing (it takes 12 to 100 us for itself 250 times a second), not the matchmaker's. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "bench.h"
+#include "vx_match.h"
+
+enum { MADE = 1 << 16,
+       FOUND = 16,
+       STEPS = 3000,
+       STEPS_WAITING = 10000,
+       STEP_LOOKS = 256,
+       NEWCOMERS = 64,
+       REPEATS = 7,
+       ROUNDS_MAX = 99 };
+enum shape { DUEL,
+             TEAMS,
+             FREE_FOR_ALL };
+
+static struct vx_rng rng;
+static struct vx_ticket *made;
+static uint16_t made_roles[MADE][VX_MATCH_PARTY_MAX];
+
+static double seconds(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/* ---- what waits ---- */
+/* Ratings as in a large population of Elo: normal, 1500 and 350. */
+static uint16_t rating_made(void)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < 12; i++)
+        sum += (double)(vx_rng_next(&rng) >> 11) * 0x1p-53;
+    double rating = 1500 + 350 * (sum - 6);
+    return (uint16_t)(rating < 0 ? 0 : rating > VX_MATCH_RATING_MAX ? VX_MATCH_RATING_MAX
+                                                                    : rating);
+}
+
+static struct vx_match_mode mode_of(enum shape shape)
+{
+    struct vx_match_mode mode = { .name = "bench", .teams_min = 2, .teams_max = 2, .teams_multiple = 1, .size_min = 1, .size_max = 1, .size_multiple = 1, .step_ms = 1000, .late_ms = 60000, .equal_ms = { VX_MATCH_ALWAYS }, .common = { true } };
+    if (shape == TEAMS) {
+        mode.size_min = mode.size_max = 5;
+        mode.role_count = 2;
+        mode.roles[0] = (struct vx_match_role){ 1, 1 };
+        mode.roles[1] = (struct vx_match_role){ 2, 1 };
+    }
+    if (shape == FREE_FOR_ALL)
+        mode.teams_min = mode.teams_max = 64;
+    for (uint32_t row = 0; row < VX_MATCH_ROWS; row++) {
+        mode.window.at[row] = 400;
+        mode.means.at[row] = shape == FREE_FOR_ALL ? UINT16_MAX : 100;
+    }
+    return mode;
+}
+
+/* Seven in ten alone, the others in parties of two to five; a fifth of the players takes each of two roles, a tenth
+ * both, and parties of four and five bring what their team needs. */
+static void tickets_make(enum shape shape)
+{
+    made = made != NULL ? made : calloc(MADE, sizeof(*made));
+    VX_ASSERT(made != NULL);
+    for (uint32_t i = 0; i < MADE; i++) {
+        uint32_t r = vx_rng_below(&rng, 100), size = shape != TEAMS || r < 70 ? 1 : r < 85 ? 2
+                                                                                : r < 93   ? 3
+                                                                                : r < 97   ? 4
+                                                                                           : 5;
+        made[i] = (struct vx_ticket){ .modes = 1, .rating = rating_made(), .size = (uint8_t)size, .attributes = { 1 }, .sets = { 7, 1 } };
+        for (uint32_t p = 0; p < size; p++) {
+            uint32_t take = vx_rng_below(&rng, 10);
+            made_roles[i][p] = (uint16_t)(take < 2 ? 1 : take < 4 ? 2
+                                                     : take < 5   ? 3
+                                                                  : 4);
+        }
+        if (size > 3) {
+            made_roles[i][0] = 1;
+            made_roles[i][1] = 2;
+        }
+    }
+}
+
+/* ---- a matchmaker that is kept full ---- */
+struct hall {
+    struct vx_match *match;
+    uint32_t *free, free_first, free_count, slots; /* slots in random order, going round */
+    uint32_t waiting, next, now_ms;
+    uint64_t tickets, players;
+};
+
+static void hall_open(struct hall *hall, const struct vx_match_mode *mode, uint32_t tickets, void *memory)
+{
+    const struct vx_match_config config = { .tickets_max = 2 * tickets + 8192, .mode_count = 1, .modes = mode, .entries = 1, .pools_max = 8 };
+    memset(memory, 0, vx_match_bytes(&config));
+    *hall = (struct hall){ .match = vx_match_create(memory, &config), .slots = config.tickets_max, .free_count = config.tickets_max, .now_ms = 1000 };
+    hall->free = malloc(hall->slots * sizeof(*hall->free));
+    VX_ASSERT(hall->free != NULL);
+    for (uint32_t i = 0; i < hall->slots; i++)
+        hall->free[i] = i;
+    for (uint32_t i = hall->slots - 1; i > 0; i--) {
+        uint32_t j = vx_rng_below(&rng, i + 1), keep = hall->free[i];
+        hall->free[i] = hall->free[j];
+        hall->free[j] = keep;
+    }
+}
+
+static void hall_close(struct hall *hall)
+{
+    free(hall->free);
+}
+
+static bool hall_add(struct hall *hall)
+{
+    uint32_t which = hall->next++ % MADE;
+    struct vx_ticket *ticket = &made[which];
+    if (hall->free_count < VX_MATCH_PARTY_MAX)
+        return false;
+    for (uint32_t i = 0; i < ticket->size; i++) {
+        uint32_t slot = hall->free[hall->free_first];
+        hall->free_first = hall->free_first + 1 < hall->slots ? hall->free_first + 1 : 0;
+        hall->free_count--;
+        ticket->members[i] = slot;
+        struct vx_match_person *person = vx_match_person(hall->match, slot);
+        person->id = slot;
+        person->roles = made_roles[which][i];
+    }
+    ticket->since_ms = hall->now_ms;
+    VX_ASSERT(vx_match_add(hall->match, ticket, hall->now_ms) == VX_MATCH_TAKEN);
+    hall->waiting++;
+    return true;
+}
+
+static void hall_take(struct hall *hall, const struct vx_match_found *found, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t j = 0; j < found[i].tickets; j++) {
+            hall->waiting--;
+            hall->tickets++;
+            for (uint32_t slot = found[i].ticket[j]; slot != VX_MATCH_NONE; slot = vx_match_person(hall->match, slot)->next) {
+                uint32_t at = hall->free_first + hall->free_count++;
+                hall->free[at < hall->slots ? at : at - hall->slots] = slot;
+                hall->players++;
+            }
+        }
+}
+
+/* ---- rates ---- */
+struct rate {
+    double tickets_per_s, players_per_s;
+};
+
+static struct rate rate_once(enum shape shape, uint32_t waiting, void *memory)
+{
+    const struct vx_match_mode mode = mode_of(shape);
+    struct vx_match_found found[FOUND];
+    struct hall hall;
+    hall_open(&hall, &mode, waiting, memory);
+    while (hall.waiting < waiting)
+        VX_ASSERT(hall_add(&hall));
+    uint64_t wanted = waiting > 500000 ? 2000000 : 1000000, steps = 0;
+    double began = seconds();
+    while (hall.tickets < wanted) {
+        while (hall.waiting < waiting && hall_add(&hall))
+            continue;
+        uint32_t count = vx_match_step(hall.match, hall.now_ms, 2 * VX_MATCH_LOOKS_PIECE, found, FOUND);
+        hall_take(&hall, found, count);
+        hall.now_ms += ++steps % 64 == 0;
+        waiting += count == 0 && vx_match_idle(hall.match); /* nothing fits: somebody more is needed */
+    }
+    double took = seconds() - began;
+    vx_match_check(hall.match);
+    hall_close(&hall);
+    return (struct rate){ (double)hall.tickets / took, (double)hall.players / took };
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void rates(const struct bench_options *options, uint32_t most, void *memory)
+{
+    static const char *const names[] = { "1v1", "5v5, roles, parties", "free-for-all of 64" };
+    printf("%-20s %8s %12s %12s %13s\n", "shape", "waiting", "tickets/s", "players/s", "ns a ticket");
+    for (enum shape shape = DUEL; shape <= FREE_FOR_ALL; shape++) {
+        tickets_make(shape);
+        for (uint32_t waiting = 1000; waiting <= most; waiting *= 10) {
+            double tickets[ROUNDS_MAX], players[ROUNDS_MAX];
+            for (uint32_t round = 0; round < options->rounds; round++) {
+                struct rate rate = rate_once(shape, waiting, memory);
+                tickets[round] = rate.tickets_per_s;
+                players[round] = rate.players_per_s;
+            }
+            qsort(tickets, options->rounds, sizeof(double), ascending);
+            qsort(players, options->rounds, sizeof(double), ascending);
+            double ticket = tickets[options->rounds / 2], player = players[options->rounds / 2];
+            printf("%-20s %8u %12.0f %12.0f %13.0f\n", names[shape], waiting, ticket, player, 1e9 / ticket);
+            fflush(stdout);
+        }
+    }
+}
+
+/* ---- the longest step ---- */
+enum distress { ORDINARY,
+                NOBODY_FITS,
+                NO_HEALERS,
+                EVERYBODY_LATE,
+                MODE_CHANGES };
+static const struct {
+    const char *name;
+    enum shape shape;
+    enum distress distress;
+} distresses[] = {
+    { "1v1, 64 newcomers a step", DUEL, ORDINARY },
+    { "1v1, few fit anybody", DUEL, NOBODY_FITS },
+    { "5v5, 64 newcomers a step", TEAMS, ORDINARY },
+    { "5v5, no healers", TEAMS, NO_HEALERS },
+    { "5v5, everybody late", TEAMS, EVERYBODY_LATE },
+    { "5v5, the mode changes every 100 steps", TEAMS, MODE_CHANGES },
+    { "free-for-all of 64, few fit anybody", FREE_FOR_ALL, NOBODY_FITS },
+};
+
+static void distress_tickets(enum shape shape, enum distress distress)
+{
+    rng.state = 11;
+    tickets_make(shape);
+    for (uint32_t i = 0; i < MADE; i++) {
+        if (distress == NOBODY_FITS)
+            made[i].sets[0] = (uint16_t)(1u << vx_rng_below(&rng, 16)); /* one in sixteen does */
+        if (distress == NO_HEALERS && made[i].size > 3)
+            made[i].size = 1;
+        for (uint32_t p = 0; p < made[i].size && distress == NO_HEALERS; p++)
+            made_roles[i][p] &= (uint16_t)~2u;
+    }
+}
+
+static void step_once(struct hall *hall, const struct vx_match_mode *mode, enum distress distress, uint32_t step)
+{
+    struct vx_match_found found[FOUND];
+    for (uint32_t i = 0; i < NEWCOMERS && hall->waiting < STEPS_WAITING + NEWCOMERS; i++)
+        (void)hall_add(hall);
+    if (distress == MODE_CHANGES && step % 100 == 99)
+        vx_match_mode_set(hall->match, 0, mode);
+    hall_take(hall, found, vx_match_step(hall->match, hall->now_ms, STEP_LOOKS, found, FOUND));
+}
+
+static void run_steps(enum shape shape, enum distress distress, void *memory, uint64_t *cycles)
+{
+    struct vx_match_mode mode = mode_of(shape);
+    struct hall hall;
+    mode.late_ms = distress == EVERYBODY_LATE ? 0 : 60000;
+    rng.state = 12;
+    hall_open(&hall, &mode, STEPS_WAITING, memory);
+    while (hall.waiting < STEPS_WAITING)
+        VX_ASSERT(hall_add(&hall));
+    for (uint32_t step = 0; step < STEPS; step++) {
+        hall.now_ms += 1 + step % 2;
+        uint64_t began = __rdtsc();
+        step_once(&hall, &mode, distress, step);
+        uint64_t took = __rdtsc() - began;
+        cycles[step] = took < cycles[step] ? took : cycles[step];
+    }
+    hall_close(&hall);
+}
+
+static void longest_steps(void *memory)
+{
+    static uint64_t cycles[STEPS];
+    double began = seconds();
+    uint64_t tsc = __rdtsc();
+    while (seconds() - began < 0.05)
+        continue;
+    double us_per_cycle = (seconds() - began) * 1e6 / (double)(__rdtsc() - tsc);
+    printf("\n%-40s %12s %12s\n", "10,000 waiting, step of 256 looks", "median us", "longest us");
+    for (size_t i = 0; i < sizeof(distresses) / sizeof(distresses[0]); i++) {
+        static struct vx_hist hist;
+        memset(&hist, 0, sizeof(hist));
+        distress_tickets(distresses[i].shape, distresses[i].distress);
+        memset(cycles, 0xff, sizeof(cycles));
+        for (uint32_t repeat = 0; repeat < REPEATS; repeat++)
+            run_steps(distresses[i].shape, distresses[i].distress, memory, cycles);
+        for (uint32_t step = 0; step < STEPS; step++)
+            vx_hist_add(&hist, cycles[step]);
+        printf("%-40s %12.1f %12.1f\n", distresses[i].name, (double)vx_hist_quantile(&hist, 0.5) * us_per_cycle, (double)hist.max * us_per_cycle);
+        fflush(stdout);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct bench_options options;
+    uint32_t most = 1000000;
+    if (argc >= 3 && strcmp(argv[argc - 2], "--most") == 0) {
+        most = (uint32_t)strtoul(argv[argc - 1], NULL, 0);
+        argc -= 2;
+    }
+    if (!bench_options_read(argc, argv, &options) || options.rounds > ROUNDS_MAX || most < 1000)
+        return 2;
+    const struct vx_match_mode mode = mode_of(TEAMS);
+    const struct vx_match_config largest = { .tickets_max = 2 * most + 8192, .mode_count = 1, .modes = &mode, .entries = 1, .pools_max = 8 };
+    void *memory = bench_memory(vx_match_bytes(&largest));
+    rates(&options, most, memory);
+    longest_steps(memory);
+    return 0;
+}
