@@ -81,14 +81,22 @@ static uint32_t team_for(const struct group *group, uint32_t players, uint64_t h
     return best;
 }
 
+static bool has_places(const struct group *group, uint32_t players)
+{
+    for (uint32_t i = 0; i < group->teams; i++)
+        if (group->team[i].players + players <= group->size)
+            return true;
+    return false;
+}
+
 enum placing group_place(struct group *group, uint32_t slot, uint32_t class)
 {
     const struct ticket *ticket = &group->match->tickets[slot];
     uint64_t have = ticket_have(group->match, group->mode, slot, class);
     bool alone = class < ROLE_CLASSES;
     uint32_t team = team_for(group, ticket->size, have, alone, alone && (class & group->scarce) != 0), waited_ms = waited_of(ticket, group->now_ms);
-    if (team == VX_MATCH_NONE) /* of single players all in the class have the same roles; of parties not */
-        return alone || group->mode->need == 0 ? PLACE_ROOM : PLACE_RULES;
+    if (team == VX_MATCH_NONE) /* of single players all in the class have the same roles; of parties only the size is the same */
+        return alone || group->mode->need == 0 || !has_places(group, ticket->size) ? PLACE_ROOM : PLACE_RULES;
     uint32_t window = group->mode->window[row_of(group->mode, waited_ms)];
     if (!rules_hold(group, slot, ticket, window))
         return PLACE_RULES;

@@ -248,15 +248,27 @@ void index_remove(struct vx_match *match, uint32_t slot)
 }
 
 /* ---- walking ---- */
+/* Asks the memory for what will be looked at when this line's turn comes. */
+static void walk_ask(const struct vx_match *match, uint32_t entry)
+{
+    uint32_t slot = slot_of(match, entry);
+    __builtin_prefetch(&match->tickets[slot], 1);
+    __builtin_prefetch(&match->persons[slot]);
+    __builtin_prefetch(&match->links[entry], 1);
+    __builtin_prefetch(&match->ages[slot], 1);
+}
+
 static void walk_settle(struct walk *walk, uint32_t i, uint32_t point)
 {
     const struct line *line = walk->at[i].line;
     point = walk->down ? point_down(line, point) : point_up(line, point);
     walk->at[i].point = point;
-    if (point == POINTS)
+    if (point == POINTS) {
         walk->at[i] = walk->at[--walk->lines];
-    else
-        walk->at[i].entry = line->heads[point] - 1;
+        return;
+    }
+    walk->at[i].entry = line->heads[point] - 1;
+    walk_ask(walk->match, walk->at[i].entry);
 }
 
 void walk_start(struct walk *walk, const struct vx_match *match, const struct pool *pool, uint32_t point, bool down)
@@ -277,13 +289,16 @@ uint32_t walk_next(struct walk *walk, uint32_t *class)
     if (walk->lines == 0)
         return VX_MATCH_NONE;
     uint32_t best = 0;
-    for (uint32_t i = 1; i < walk->lines; i++)
-        if (walk->down ? walk->at[i].point > walk->at[best].point : walk->at[i].point < walk->at[best].point)
+    for (uint32_t i = 1; i < walk->lines; i++) {
+        uint32_t point = walk->at[i].point, nearest = walk->at[best].point;
+        bool nearer = walk->down ? point > nearest : point < nearest;
+        if (nearer || (point == nearest && walk->at[i].line->class > walk->at[best].line->class))
             best = i;
+    }
     const struct line *line = walk->at[best].line;
     uint32_t entry = walk->at[best].entry, point = walk->at[best].point, next = walk->match->links[entry].next;
     *class = line->class;
-    __builtin_prefetch(&walk->match->tickets[slot_of(walk->match, next)]);
+    walk_ask(walk->match, next);
     if (next + 1 != line->heads[point])
         walk->at[best].entry = next;
     else if (walk->down && point == 0)

@@ -178,7 +178,8 @@ struct walk {
     } at[CLASSES];
 };
 void walk_start(struct walk *walk, const struct vx_match *match, const struct pool *pool, uint32_t point, bool down);
-/* The next ticket's slot and class; VX_MATCH_NONE at the end. */
+/* The next ticket's slot and class; VX_MATCH_NONE at the end. Of equal ratings the largest parties first, then those who
+ * can take most roles: single players without any fit wherever a place is left, so they come last. */
 uint32_t walk_next(struct walk *walk, uint32_t *class);
 /* Leaves out a class from here on. */
 void walk_drop(struct walk *walk, uint32_t class);

@@ -6,6 +6,7 @@ enum {
     POOLS_AT_ONCE = 16, /* pools whose time is looked at in one step */
     MOVES_AT_ONCE = 32, /* tickets put anew after a mode has changed, in one step */
     LATE_AT_ONCE = 16,  /* tickets passed by in one step on the way to those who are late */
+    LATE_LOOKS = 128,   /* … and with as many looks used the sweeps have their turn */
 };
 
 /* Windows widen by rows: once in each everything may have become possible. */
@@ -96,7 +97,7 @@ static uint32_t late_turn(struct vx_match *match, uint32_t now_ms, struct vx_mat
         match->late_second = 0;
         match->late_slot = 0;
     }
-    for (uint32_t passed = 0; passed < LATE_AT_ONCE && match->late_second < end;) {
+    for (uint32_t passed = 0; passed < LATE_AT_ONCE && *looks < LATE_LOOKS && match->late_second < end;) {
         uint32_t head = match->age_heads[(match->late_row + 1 + match->late_second) % AGE_SECONDS];
         uint32_t slot = match->late_slot != 0 ? match->late_slot - 1 : head - 1;
         if (head == 0) {

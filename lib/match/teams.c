@@ -11,6 +11,7 @@
 enum {
     FILL_LOOKS = 128,   /* tickets that one attempt looks at, beyond four for each player */
     TRIES_AT_POINT = 2, /* oldest tickets of each class that are tried as the lowest at one point */
+    MISSES_MAX = 32,    /* tickets of one class in a row that the rules keep out */
     REJECTS_MAX = 3,    /* last tickets given back because the means were too far apart */
     ALL_CLASSES = (1 << CLASSES) - 1,
     SINGLE_CLASSES = (1 << ROLE_CLASSES) - 1,
@@ -38,7 +39,7 @@ static void group_give_back(struct group *group)
 static bool group_fill(struct group *group, uint32_t seeds, uint32_t point, uint32_t classes, uint32_t *looks)
 {
     struct walk walk;
-    uint32_t class, slot, rejects = 0, most = looks_max(group);
+    uint32_t class, slot, rejects = 0, most = looks_max(group), misses[CLASSES] = { 0 };
     walk_start(&walk, group->match, group->pool, point, false);
     for (class = 0; class < CLASSES; class ++)
         if ((classes & (1u << class)) == 0)
@@ -50,7 +51,8 @@ static bool group_fill(struct group *group, uint32_t seeds, uint32_t point, uint
         if (slot == group->ticket[0] || (seeds == 2 && slot == group->ticket[1]))
             continue;
         enum placing placing = group_place(group, slot, class);
-        if (placing == PLACE_ROOM)
+        misses[class] = placing == PLACE_RULES ? misses[class] + 1 : 0;
+        if (placing == PLACE_ROOM || misses[class] == MISSES_MAX)
             walk_drop(&walk, class);
         if (placing != PLACED || group->players < group->teams * group->size)
             continue;
