@@ -107,10 +107,12 @@ static void ten_honest_variations_pass(void)
 #define BATTLE(before_return) { { RETURN, before_return " " RETURN } }
 #define ONE_IN_10000 "attacker_rating > 2000 and attacker_rating < 2000.4"
 
+/* On a busy machine it is over the objective itself, too, and that is looked at first. */
 static void ten_times_slower(void)
 {
-    refused(VX_FORMULA_BATTLE, (struct edit[EDITS_MAX])BATTLE("local s = math.sin; damage = damage + 1e-9 * s(s(damage))"), VX_GATE_SLOWER, /* a sine takes 70 ns */
-            "the live version's");
+    through_the_gate(VX_FORMULA_BATTLE, (struct edit[EDITS_MAX])BATTLE("local s = math.sin; damage = damage + 1e-9 * s(s(damage))")); /* a sine takes 70 ns */
+    CU_ASSERT(report.reason == VX_GATE_SLOWER || report.reason == VX_GATE_SLOW);
+    CU_ASSERT(report.reason != VX_GATE_SLOWER || strstr(report.sentence, "the live version's") != NULL);
 }
 
 static void allocates_per_job(void)
