@@ -218,6 +218,15 @@ static void command_in(struct vx_shard_lcore *lcore, uint64_t now_us)
             step(lcore, local, now_us, &event, 1);
 }
 
+/* Formulas have changed: shards whose tables come from another version now ask for them again. */
+static void tables_renew(struct vx_shard_lcore *lcore, uint64_t now_us)
+{
+    const struct vx_event event = { .kind = VX_EVENT_FORMULAS };
+    for (uint32_t local = 0; local < lcore->config.shard_count; local++)
+        if (vx_formula_tables_changed(lcore->config.formula, lcore->config.index, lcore->config.shard_first + local * lcore->config.shard_step))
+            step(lcore, local, now_us, &event, 1);
+}
+
 uint32_t vx_shard_lcore_step(struct vx_shard_lcore *lcore, uint64_t now_us)
 {
     lcore->tracing = lcore->config.trace != NULL && vx_trace_on(lcore->config.trace);
@@ -229,8 +238,8 @@ uint32_t vx_shard_lcore_step(struct vx_shard_lcore *lcore, uint64_t now_us)
             step(lcore, local, now_us, NULL, 0);
     out_flush(lcore);
     backlog_out(lcore);
-    if (lcore->config.formula != NULL)
-        vx_formula_flush(lcore->config.formula, lcore->config.index);
+    if (lcore->config.formula != NULL && VX_UNLIKELY(vx_formula_flush(lcore->config.formula, lcore->config.index)))
+        tables_renew(lcore, now_us);
     return work;
 }
 

@@ -35,6 +35,7 @@ void grant_evaluated(struct vx_shard *shard, uint32_t index, uint32_t item, uint
     grant->grant.granted_us = shard->now_us;
     grant->state = GRANT_SENT;
     shard->counters.grants_sent++;
+    shard->counters.loot_amount += amount;
     hand_over(shard, index);
 }
 

@@ -63,8 +63,11 @@ static void job_apply(struct vx_shard *shard, const struct job *job, const struc
         grant_evaluated(shard, job->grant, whole(event->out[0], 1, UINT16_MAX), whole(event->out[1], 1, 1000000));
         break;
     default:
+        if (job->match != shard->table_epoch)
+            break; /* of the version before: all rows are being asked for again */
         vx_match_window_set(shard->match, 0, job->grant, whole(event->out[0], 0, VX_MATCH_RATING_MAX));
-        shard->windows_ready = ++shard->windows_known == VX_MATCH_ROWS;
+        if (++shard->windows_known == VX_MATCH_ROWS)
+            shard->windows_ready = true; /* and stays so: an old table is better than none */
     }
 }
 
@@ -101,14 +104,21 @@ void job_timeout(struct vx_shard *shard, uint32_t index)
         grant_evaluated(shard, copy.grant, 1, 1); /* no formula: the least there is, but never nothing */
 }
 
-/* The window of each second waited, asked for at the start. Players queue meanwhile. */
-void jobs_pairing(struct vx_shard *shard)
+/* The window of each second waited. Players queue meanwhile. */
+void jobs_tables_go_on(struct vx_shard *shard)
 {
-    for (uint32_t second = 0; second < VX_MATCH_ROWS; second++) {
+    for (; shard->table_next < VX_MATCH_ROWS && shard->job_free != NONE; shard->table_next++) {
         struct job *job = job_new(shard, VX_FORMULA_PAIRING);
-        VX_ASSERT(job != NULL);
-        job->grant = second;
-        job->job.in[0] = (float)second;
+        job->grant = shard->table_next;
+        job->match = shard->table_epoch;
+        job->job.in[0] = (float)shard->table_next;
         timer_set(shard, shard->timer_jobs + index_of(shard, job), shard->now_ms);
     }
+}
+
+void jobs_tables(struct vx_shard *shard)
+{
+    shard->table_epoch++;
+    shard->table_next = shard->windows_known = 0;
+    jobs_tables_go_on(shard);
 }

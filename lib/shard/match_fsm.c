@@ -110,6 +110,23 @@ static double score(const struct hunt *hunt)
     return hunt->chests[0] == hunt->chests[1] ? 0.5 : hunt->chests[0] > hunt->chests[1];
 }
 
+/* What canaries of formulas are judged by. */
+static void settle_count(struct vx_shard *shard, const struct hunt *hunt, double score_0)
+{
+    static const float middle_from = 1400, middle_to = 1700;
+    struct vx_shard_counters *counters = &shard->counters;
+    uint64_t *const favourites[] = { &counters->favourites_low, &counters->favourites_middle, &counters->favourites_high };
+    uint64_t *const halves[] = { &counters->favourites_low_halves, &counters->favourites_middle_halves, &counters->favourites_high_halves };
+    float mean = (hunt->ratings[0] + hunt->ratings[1]) / 2;
+    unsigned band = mean < middle_from ? 0 : mean <= middle_to ? 1 : 2;
+    counters->hunts_ended++;
+    counters->hunt_ms += shard->now_ms - hunt->started_ms;
+    if (hunt->ratings[0] == hunt->ratings[1])
+        return;
+    *favourites[band] += 1;
+    *halves[band] += (uint64_t)(2 * (hunt->ratings[0] > hunt->ratings[1] ? score_0 : 1 - score_0) + 0.5);
+}
+
 static void settle(struct vx_shard *shard, uint32_t index, uint32_t side)
 {
     struct hunt *hunt = &shard->hunts[index];
@@ -118,6 +135,7 @@ static void settle(struct vx_shard *shard, uint32_t index, uint32_t side)
     for (uint32_t i = 0; i < 2; i++)
         before[i] = after[i] = (double)hunt->ratings[i];
     vx_rating_elo(&after[0], &after[1], score_0);
+    settle_count(shard, hunt, score_0);
     *(hunt->left != 0 ? &shard->counters.matches_abandoned : &shard->counters.matches_settled) += 1;
     for (uint32_t i = 0; i < 2; i++) {
         uint32_t slot = hunt->players[i];

@@ -30,6 +30,9 @@ void operate(struct vx_shard *shard, const struct vx_event *event)
     case VX_EVENT_RESUME:
         shard->counters.draining = shard->counters.paused = 0;
         break;
+    case VX_EVENT_FORMULAS:
+        jobs_tables(shard);
+        break;
     default:
         VX_ASSERT(event->kind == VX_EVENT_TUNE);
         tune(&shard->config, event->number, event->a);

@@ -78,7 +78,7 @@ static void lists_create(struct vx_shard *shard)
     shard->timer_grants = shard->timer_jobs + shard->jobs_max;
     shard->timer_match = shard->timer_grants + shard->grants_max;
     timer_set(shard, shard->timer_match, 0);
-    jobs_pairing(shard);
+    jobs_tables(shard);
 }
 
 int vx_shard_create(const struct vx_shard_config *config, struct vx_shard **created, struct vx_error *error)
@@ -213,6 +213,7 @@ static void match_tick(struct vx_shard *shard)
     for (uint32_t i = 0; i < MATCHES_IN_TICK; i++)
         matches_make(shard, MATCH_LOOKS);
     shard->counters.ticket_oldest_ms = vx_match_oldest_ms(shard->match, shard->now_ms);
+    jobs_tables_go_on(shard);
     timer_set(shard, shard->timer_match, shard->now_ms + MATCH_TICK_MS);
 }
 

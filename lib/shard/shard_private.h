@@ -100,7 +100,7 @@ struct job {
     uint64_t received_cycles;
     uint32_t generation;
     uint32_t slot, target, hunt, match, number;
-    uint32_t grant;     /* loot: its grant; pairing: its second */
+    uint32_t grant;     /* loot: its grant; pairing: its second, for the version `match` */
     uint32_t next_free;
     uint8_t tries;
     bool used;
@@ -123,6 +123,7 @@ struct vx_shard {
     uint32_t now_ms;
     bool windows_ready;
     uint32_t windows_known;
+    uint32_t table_next, table_epoch; /* row that is asked next (VX_MATCH_ROWS: none), and for which version */
     struct player *players;
     struct outbox *outboxes;
     struct hunt *hunts;
@@ -199,7 +200,9 @@ struct job *job_new(struct vx_shard *shard, uint8_t formula); /* NULL: none free
 void job_send(struct vx_shard *shard, struct job *job);
 void job_done(struct vx_shard *shard, const struct vx_event *event);
 void job_timeout(struct vx_shard *shard, uint32_t index);
-void jobs_pairing(struct vx_shard *shard);
+/* Tables of formulas, from the first row on; what finds no free job is asked by jobs_tables_go_on(). */
+void jobs_tables(struct vx_shard *shard);
+void jobs_tables_go_on(struct vx_shard *shard);
 
 /* grants.c */
 struct grant *grant_new(struct vx_shard *shard, uint32_t slot, uint32_t hunt); /* NULL: none free */

@@ -18,6 +18,7 @@ enum vx_event_kind {
     VX_EVENT_PAUSE,      /* no new matches from now on: tickets are taken and wait */
     VX_EVENT_RESUME,     /* undoes DRAIN and PAUSE */
     VX_EVENT_TUNE,       /* a setting: number = enum vx_shard_setting, a = its value, checked by who sends it */
+    VX_EVENT_FORMULAS,   /* formulas that are kept as tables have another version: ask for the tables again */
     VX_EVENT_KINDS,
 };
 /* JOIN: player = display id, io and session where it is reached, number = connection number (grows with every
@@ -144,7 +145,12 @@ enum vx_shard_setting {
     X(joins) X(joins_resumed) X(joins_late) X(parts) X(parts_late) X(replies_held)                 \
     X(tickets_in) X(tickets_matched) X(tickets_cancelled) X(tickets_timed_out) X(tickets_gone)     \
     X(matches_proposed) X(matches_started) X(matches_settled) X(matches_abandoned) X(matches_declined) \
-    X(chests_claimed) X(strikes) X(moves) X(moves_too_fast)
+    X(chests_claimed) X(strikes) X(moves) X(moves_too_fast)                                        \
+    X(hunts_ended) X(hunt_ms) X(loot_amount)                                                       \
+    X(favourites_low) X(favourites_middle) X(favourites_high)                                      \
+    X(favourites_low_halves) X(favourites_middle_halves) X(favourites_high_halves)
+/* hunt_ms and loot_amount are sums. A favourite is the better rated player of a hunt, by the band of both players' mean
+ * rating (below 1400, up to 1700, above); its halves are 2 for a win and 1 for a draw. Canaries of formulas are judged by these. */
 struct vx_shard_counters {
 #define VX_SHARD_COUNTER_FIELD(name) uint64_t name;
     VX_SHARD_COUNTERS(VX_SHARD_COUNTER_FIELD)

@@ -57,6 +57,23 @@ static void why_they_wait(void)
     world_close(&world);
 }
 
+/* Formulas have changed: every row is asked once more, and players are matched meanwhile as before. */
+static void tables_are_asked_again(void)
+{
+    world_open(&world, 1, 200);
+    world_wait(&world, 100, true, true);
+    uint64_t sent = vx_shard_counters(world.shard)->jobs_sent;
+    operate(VX_EVENT_FORMULAS, 0, 0);
+    CU_ASSERT_EQUAL(find(ANNA, 1500), VX_CODE_OK);
+    CU_ASSERT_NOT_EQUAL(look(ANNA).reason, VX_WAIT_WINDOWS);
+    operate(VX_EVENT_FORMULAS, 0, 0); /* and again before all are answered: what comes of the first asking is passed over */
+    world_wait(&world, 200, true, true);
+    CU_ASSERT_EQUAL(vx_shard_counters(world.shard)->jobs_sent, sent + 2 * 32);
+    CU_ASSERT_EQUAL(vx_shard_counters(world.shard)->jobs_pending, 0);
+    vx_shard_check(world.shard);
+    world_close(&world);
+}
+
 static void matches_and_trails(void)
 {
     struct vx_match_view match;
@@ -172,6 +189,7 @@ static void settings(void)
 int main(void)
 {
     static const struct vx_test tests[] = {
+        { "tables are asked again", tables_are_asked_again },
         { "why players wait", why_they_wait },     { "matches and trails", matches_and_trails }, { "waits and distances", waits_and_distances },
         { "drain and resume", drain_and_resume }, { "settings", settings },
     };
