@@ -72,8 +72,6 @@ static void offsets_set(lua_State *lua)
     number_set(lua, "inputs", offsetof(struct formula_batch, inputs));
     number_set(lua, "outputs", offsetof(struct formula_batch, outputs));
     number_set(lua, "seeds", offsetof(struct formula_batch, seeds));
-    number_set(lua, "ids", offsetof(struct formula_batch, ids));
-    number_set(lua, "shards", offsetof(struct formula_batch, shards));
     lua_setfield(lua, -2, "offsets");
 }
 

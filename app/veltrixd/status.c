@@ -53,6 +53,19 @@ static json_t *io_json(const struct app *app, const struct vx_io *io)
     return object;
 }
 
+static json_t *shard_lcore_json(const struct vx_shard_lcore *lcore)
+{
+    const struct vx_shard_lcore_counters *c = vx_shard_lcore_counters(lcore);
+    json_t *object = json_object();
+    put(object, "events", vx_counter_read(&c->events));
+    put(object, "jobs", vx_counter_read(&c->jobs));
+    put(object, "jobs_stale", vx_counter_read(&c->jobs_stale));
+    put(object, "grants", vx_counter_read(&c->grants));
+    put(object, "replies", vx_counter_read(&c->replies));
+    put(object, "replies_dropped", vx_counter_read(&c->replies_dropped));
+    return object;
+}
+
 static json_t *lcores_json(const struct app *app)
 {
     json_t *array = json_array();
@@ -68,6 +81,8 @@ static json_t *lcores_json(const struct app *app)
         (void)json_object_set_new(object, "gaps", quantiles(app, lcore->gaps));
         if (lcore->io != NULL)
             (void)json_object_set_new(object, "io", io_json(app, lcore->io));
+        if (lcore->shards != NULL)
+            (void)json_object_set_new(object, "shard", shard_lcore_json(lcore->shards));
         (void)json_array_append_new(array, object);
     }
     return array;

@@ -73,6 +73,14 @@ static void tick(struct vx_wheel *wheel)
     wheel->done_ms += 1u << wheel->tick_bits;
 }
 
+/* After a leap of many rounds one round finds all that is due: a process that slept for days must not spend a second on it. */
+static void leap(struct vx_wheel *wheel, uint32_t now_ms)
+{
+    uint32_t round_ms = wheel->slots << wheel->tick_bits, behind_ms = now_ms - wheel->done_ms;
+    if (VX_UNLIKELY(behind_ms >= 2 * round_ms))
+        wheel->done_ms += (behind_ms / round_ms - 1) * round_ms;
+}
+
 uint32_t vx_wheel_take_due(struct vx_wheel *wheel, uint32_t now_ms)
 {
     const uint32_t due = due_list(wheel);
@@ -88,6 +96,7 @@ uint32_t vx_wheel_take_due(struct vx_wheel *wheel, uint32_t now_ms)
         wheel->due = false;
         if ((int32_t)(now_ms - (wheel->done_ms + (1u << wheel->tick_bits))) < 0)
             return VX_WHEEL_NONE;
+        leap(wheel, now_ms);
         tick(wheel);
     }
 }

@@ -11,8 +11,8 @@
 #include "formula_shared.h"
 
 /* One circular array as its shard lcore sees it. Kept here and not in the shared memory, so that
- * nothing that happens to the worker can move it. Positions only grow; modulo FORMULA_BATCHES they
- * are indices. taken <= published; published - taken batches are out, the one at `published` is open. */
+ * nothing that happens to the worker can move it, or give an answer to another job than was asked. Positions only
+ * grow; modulo FORMULA_BATCHES they are indices. taken <= published; published - taken batches are out, the one at `published` is open. */
 struct formula_circle {
     struct formula_batch *batches;
     uint32_t published;
@@ -20,6 +20,8 @@ struct formula_circle {
     uint32_t filled;  /* jobs in the open batch */
     uint32_t offset;  /* answers already taken from the batch at `taken` */
     uint8_t counts[FORMULA_BATCHES]; /* jobs in a published batch */
+    uint32_t ids[FORMULA_BATCHES][FORMULA_BATCH_JOBS]; /* whose the jobs are */
+    uint16_t shards[FORMULA_BATCHES][FORMULA_BATCH_JOBS];
 };
 enum { FORMULA_CIRCLES = FORMULA_SEATS * VX_FORMULA_KINDS };
 struct formula_lane { /* shard lcore: rw; control reads epoch */

@@ -23,7 +23,7 @@
 
 enum {
     FORMULA_MAGIC = 0x78764658,
-    FORMULA_LAYOUT_VERSION = 3,
+    FORMULA_LAYOUT_VERSION = 4,
     FORMULA_BATCH_JOBS = VX_FORMULA_BATCH_JOBS, /* LuaJIT's loop becomes hot at 56; 64 floats are four cache lines */
     FORMULA_BATCHES = 16,           /* of a lane, seat and kind: 1,024 jobs; a power of two */
     FORMULA_SEATS = VX_FORMULA_SEATS_MAX,             /* live, canary, and a spare process that has everything but a program */
@@ -52,8 +52,6 @@ struct formula_batch {
     float inputs[VX_JOB_INPUTS][FORMULA_BATCH_JOBS];   /* shard: w, worker: r */
     float outputs[VX_JOB_OUTPUTS][FORMULA_BATCH_JOBS]; /* worker: w, shard: r */
     uint64_t seeds[FORMULA_BATCH_JOBS];                /* shard: w, worker: r */
-    uint32_t ids[FORMULA_BATCH_JOBS];                  /* shard: rw */
-    uint16_t shards[FORMULA_BATCH_JOBS];               /* shard: rw */
 };
 static_assert(sizeof(struct formula_batch) % VX_CACHE_LINE_BYTES == 0, "batches do not share cache lines");
 static_assert(offsetof(struct formula_batch, count) == VX_CACHE_LINE_BYTES, "the state word is alone");

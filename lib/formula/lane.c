@@ -34,13 +34,13 @@ static bool put(struct formula_lane *lane, const struct vx_job *job)
     struct formula_circle *circle = &lane->circles[lane->routes[job->shard] * VX_FORMULA_KINDS + job->formula];
     if (batches_out(circle) == FORMULA_BATCHES)
         return false;
-    struct formula_batch *batch = &circle->batches[circle->published % FORMULA_BATCHES];
-    uint32_t i = circle->filled;
+    uint32_t index = circle->published % FORMULA_BATCHES, i = circle->filled;
+    struct formula_batch *batch = &circle->batches[index];
     for (unsigned input = 0; input < VX_JOB_INPUTS; input++)
         batch->inputs[input][i] = job->in[input];
     batch->seeds[i] = job->seed;
-    batch->ids[i] = job->id;
-    batch->shards[i] = job->shard;
+    circle->ids[index][i] = job->id;
+    circle->shards[index][i] = job->shard;
     if (++circle->filled == FORMULA_BATCH_JOBS)
         publish(lane, circle);
     return true;
@@ -90,12 +90,13 @@ bool vx_formula_tables_changed(struct vx_formula *formula, uint32_t lane, uint32
     return changed;
 }
 
-static void answer(const struct formula_batch *batch, uint32_t i, struct vx_event *event)
+static void answer(const struct formula_circle *circle, uint32_t index, uint32_t i, struct vx_event *event)
 {
+    const struct formula_batch *batch = &circle->batches[index];
     *event = (struct vx_event){
         .kind = VX_EVENT_JOB_DONE,
-        .shard = batch->shards[i],
-        .number = batch->ids[i],
+        .shard = circle->shards[index][i],
+        .number = circle->ids[index][i],
         .c = batch->version,
     };
     for (unsigned output = 0; output < VX_JOB_OUTPUTS; output++)
@@ -112,7 +113,7 @@ static uint32_t take(struct formula_circle *circle, struct vx_event *events, uin
         if (atomic_load_explicit(&batch->state, memory_order_acquire) != FORMULA_DONE)
             break;
         while (circle->offset < circle->counts[index] && done < max)
-            answer(batch, circle->offset++, &events[done++]);
+            answer(circle, index, circle->offset++, &events[done++]);
         if (circle->offset < circle->counts[index])
             break;
         circle->offset = 0;

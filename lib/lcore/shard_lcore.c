@@ -84,35 +84,13 @@ static void replies_out(struct vx_shard_lcore *lcore)
     out->reply_count = 0;
 }
 
-static void jobs_out(struct vx_shard_lcore *lcore)
-{
-    struct vx_shard_out *out = &lcore->out;
-    uint32_t taken = 0;
-    lcore->counters.jobs += out->job_count;
-    if (lcore->config.formula != NULL && lcore->backlog_count == 0)
-        taken = vx_formula_submit(lcore->config.formula, lcore->config.index, out->jobs, out->job_count);
-    while (taken < out->job_count && lcore->backlog_count < BACKLOG_JOBS)
-        lcore->backlog[lcore->backlog_count++] = out->jobs[taken++];
-    out->job_count = 0;
-}
-
-static void backlog_out(struct vx_shard_lcore *lcore)
-{
-    if (lcore->backlog_count == 0 || lcore->config.formula == NULL)
-        return;
-    uint32_t taken = vx_formula_submit(lcore->config.formula, lcore->config.index, lcore->backlog, lcore->backlog_count);
-    lcore->backlog_count -= taken;
-    for (uint32_t i = 0; i < lcore->backlog_count; i++)
-        lcore->backlog[i] = lcore->backlog[i + taken];
-}
-
 static void out_flush(struct vx_shard_lcore *lcore)
 {
     struct vx_shard_out *out = &lcore->out;
     if (out->reply_count > 0)
         replies_out(lcore);
     if (out->job_count > 0)
-        jobs_out(lcore);
+        shard_lcore_jobs_out(lcore);
     if (out->grant_count > 0) { /* what finds no room is offered again by its shard */
         if (lcore->config.grants != NULL)
             lcore->counters.grants += rte_ring_sp_enqueue_burst_elem(lcore->config.grants, out->grants, sizeof(struct vx_grant), out->grant_count, NULL);
@@ -229,6 +207,7 @@ static void tables_renew(struct vx_shard_lcore *lcore, uint64_t now_us)
 
 uint32_t vx_shard_lcore_step(struct vx_shard_lcore *lcore, uint64_t now_us)
 {
+    lcore->now_us = now_us;
     lcore->tracing = lcore->config.trace != NULL && vx_trace_on(lcore->config.trace);
     uint32_t work = answers_in(lcore, now_us);
     command_in(lcore, now_us);
@@ -237,7 +216,7 @@ uint32_t vx_shard_lcore_step(struct vx_shard_lcore *lcore, uint64_t now_us)
         if (now_us - lcore->stepped_us[local] >= TIMERS_US)
             step(lcore, local, now_us, NULL, 0);
     out_flush(lcore);
-    backlog_out(lcore);
+    shard_lcore_backlog_out(lcore);
     if (lcore->config.formula != NULL && VX_UNLIKELY(vx_formula_flush(lcore->config.formula, lcore->config.index)))
         tables_renew(lcore, now_us);
     return work;
@@ -255,7 +234,7 @@ const struct vx_shard_lcore_counters *vx_shard_lcore_counters(const struct vx_sh
 
 uint64_t vx_shard_lcore_pending(const struct vx_shard_lcore *lcore)
 {
-    uint64_t pending = lcore->backlog_count;
+    uint64_t pending = lcore->backlog.tail - lcore->backlog.head;
     for (uint32_t i = 0; i < lcore->config.shard_count; i++) {
         const struct vx_shard_counters *counters = vx_shard_counters(lcore->shards[i]);
         pending += vx_counter_read(&counters->jobs_pending) + vx_counter_read(&counters->grants_pending);

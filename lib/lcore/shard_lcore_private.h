@@ -1,8 +1,9 @@
-/* The shard lcore's private state, shared by shard_lcore.c (its passes) and shard_lcore_operate.c (what the control
- * thread tells and asks it). */
+/* The shard lcore's private state, shared by shard_lcore.c (its passes), shard_lcore_jobs.c (formula jobs)
+ * and shard_lcore_operate.c (what the control thread tells and asks it). */
 #ifndef VX_LCORE_SHARD_LCORE_PRIVATE_H
 #define VX_LCORE_SHARD_LCORE_PRIVATE_H
 
+#include <rte_ring_elem.h>
 #include <rte_ring_peek_zc.h>
 
 #include "vx_lcore.h"
@@ -11,7 +12,7 @@ enum {
     OUT_REPLIES = 512,
     OUT_JOBS = 128,
     OUT_GRANTS = 64,
-    BACKLOG_JOBS = 2048,   /* jobs that found every batch taken; beyond it a job times out in its shard */
+    BACKLOG_JOBS = 2048,   /* jobs that found every batch taken; beyond it the oldest goes; a power of two */
     EVENTS_BURST = 256,    /* taken from one ring in a pass */
     TIMERS_US = 1000,      /* an idle shard's timers run this often */
     COMMANDS = 64,         /* from the control thread */
@@ -32,6 +33,11 @@ struct waiting {
     struct rte_ring_zc_data zone;
     uint32_t local, count;
 };
+struct backlog { /* positions only grow */
+    struct vx_job jobs[BACKLOG_JOBS];
+    uint64_t until_us[BACKLOG_JOBS];
+    uint32_t head, tail;
+};
 struct vx_shard_lcore {
     struct vx_shard_lcore_config config;
     struct vx_shard *shards[VX_SHARDS_MAX];
@@ -40,9 +46,9 @@ struct vx_shard_lcore {
     struct vx_reply replies[OUT_REPLIES];
     struct vx_job jobs[OUT_JOBS];
     struct vx_grant grants[OUT_GRANTS];
-    struct vx_job backlog[BACKLOG_JOBS];
-    uint32_t backlog_count;
-    bool tracing;                   /* in this pass */
+    struct backlog backlog;
+    uint64_t now_us; /* of this pass */
+    bool tracing;    /* in this pass */
     struct rte_ring *commands;      /* control: producer; lcore: consumer */
     struct vx_shard_lcore_counters counters VX_ALIGNED;
     struct answer_box box VX_ALIGNED;
@@ -50,6 +56,9 @@ struct vx_shard_lcore {
     struct waiting waiting[] VX_ALIGNED; /* shard_count * io_count */
 };
 
+/* shard_lcore_jobs.c: what the shards ask in this pass, and what waits from passes before. */
+void shard_lcore_jobs_out(struct vx_shard_lcore *lcore);
+void shard_lcore_backlog_out(struct vx_shard_lcore *lcore);
 /* Index of the shard among the lcore's own. */
 uint32_t shard_lcore_local(const struct vx_shard_lcore *lcore, uint32_t shard);
 struct rte_ring *shard_lcore_commands_create(int numa); /* NULL: no memory */

@@ -105,6 +105,7 @@ struct vx_shard_lcore_config {
 };
 struct vx_shard_lcore_counters {
     uint64_t events, jobs, grants, replies, replies_dropped;
+    uint64_t jobs_stale; /* waited for a place in a batch for as long as their shard waits for an answer */
 };
 struct vx_shard_lcore;
 /* Must run on the lcore that will step it: mimalloc heaps belong to their thread. */

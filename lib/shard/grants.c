@@ -12,12 +12,16 @@ static void hand_over(struct vx_shard *shard, uint32_t index)
 
 struct grant *grant_new(struct vx_shard *shard, uint32_t slot, uint32_t hunt)
 {
-    uint32_t index = shard->chest_next % shard->grants_max;
-    struct grant *grant = &shard->grants[index];
-    if (grant->state != GRANT_FREE)
-        return NULL;
-    uint32_t chest = shard->chest_next++;
-    VX_ASSERT(chest != UINT32_MAX);
+    /* A place is a chest's number modulo their count. One that is kept for long, because its player acknowledges nothing, is passed over. */
+    uint32_t chest, tries = 0;
+    struct grant *grant;
+    do {
+        if (tries++ == GRANT_PLACES_TRIED)
+            return NULL;
+        chest = shard->chest_next++;
+        VX_ASSERT(chest != UINT32_MAX);
+        grant = &shard->grants[chest % shard->grants_max];
+    } while (grant->state != GRANT_FREE);
     *grant = (struct grant){ .hunt = hunt, .occupant = shard->players[slot].occupant, .state = GRANT_JOB };
     grant->grant = (struct vx_grant){ .shard = shard->config.shard, .epoch = shard->config.epoch, .chest = chest, .player = shard->players[slot].id,
                                       .match = shard->hunts[hunt].match, .slot = slot };
@@ -45,7 +49,7 @@ static void grant_deliver(struct vx_shard *shard, uint32_t index)
     uint32_t slot = grant->grant.slot;
     const struct player *player = &shard->players[slot];
     bool here = player->occupant == grant->occupant; /* else the ledger alone tells its player */
-    if (here && player->results >= RESULTS_FOR_LOOT && player->state != PLAYER_OFFLINE) {
+    if (here && player->results >= (player->state == PLAYER_OFFLINE ? RESULTS_MAX : RESULTS_FOR_LOOT)) {
         timer_set(shard, shard->timer_grants + index, shard->now_ms + GRANT_ROOM_MS);
         return;
     }

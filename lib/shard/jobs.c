@@ -36,12 +36,15 @@ void job_send(struct vx_shard *shard, struct job *job)
     timer_set(shard, shard->timer_jobs + index_of(shard, job), shard->now_ms + shard->config.job_ms_max);
 }
 
+/* Last in, last out, as hunts: the 4096 generations of a place last as long as possible, for an answer may be seconds late. */
 static void job_free(struct vx_shard *shard, struct job *job)
 {
-    timer_clear(shard, shard->timer_jobs + index_of(shard, job));
+    uint32_t index = index_of(shard, job);
+    timer_clear(shard, shard->timer_jobs + index);
     job->used = false;
-    job->next_free = shard->job_free;
-    shard->job_free = index_of(shard, job);
+    job->next_free = NONE;
+    *(shard->job_free == NONE ? &shard->job_free : &shard->jobs[shard->job_free_last].next_free) = index;
+    shard->job_free_last = index;
     shard->counters.jobs_pending--;
 }
 

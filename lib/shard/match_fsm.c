@@ -72,7 +72,8 @@ static void start(struct vx_shard *shard, uint32_t index, uint32_t side)
         VX_ASSERT(player_event(shard, hunt->players[i], EVENT_START, NULL) == VX_CODE_OK);
 }
 
-/* Who declined or kept silent goes to the lobby; the other searches on with the time it has waited. */
+/* Who declined or kept silent goes to the lobby; the other searches on with the time it has waited, unless it has left so many
+ * results unacknowledged that the next proposal, start and end would find no room. */
 static void fall_apart(struct vx_shard *shard, uint32_t index, uint32_t side)
 {
     struct hunt *hunt = &shard->hunts[index];
@@ -82,8 +83,9 @@ static void fall_apart(struct vx_shard *shard, uint32_t index, uint32_t side)
     for (uint32_t i = 0; i < 2; i++) {
         uint8_t bit = (uint8_t)(1u << i);
         bool at_fault = (hunt->declined & bit) || (timeout && !(hunt->accepted & bit));
+        bool crowded = shard->players[hunt->players[i]].results > RESULTS_FOR_SEARCH;
         if (!(hunt->left & bit))
-            VX_ASSERT(player_event(shard, hunt->players[i], at_fault ? EVENT_SEARCH_END : EVENT_BROKEN, NULL) == VX_CODE_OK);
+            VX_ASSERT(player_event(shard, hunt->players[i], at_fault || crowded ? EVENT_SEARCH_END : EVENT_BROKEN, NULL) == VX_CODE_OK);
     }
     hunt_free(shard, index);
 }
@@ -184,6 +186,7 @@ void match_event(struct vx_shard *shard, uint32_t index, enum match_event event,
     VX_ASSERT(cell->act != NULL);
     if (event == MATCH_LEFT)
         hunt->left |= (uint8_t)(1u << side);
+    ROW_TAKEN(shard->match_rows[hunt->state][event]);
     hunt->state = cell->next; /* before the action, which may raise the next event */
     cell->act(shard, index, side);
 }

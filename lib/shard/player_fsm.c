@@ -121,9 +121,10 @@ static enum vx_code search_end(struct vx_shard *shard, uint32_t slot, const stru
     bool declined = player->hunt != NONE && (shard->hunts[player->hunt].declined & (1u << player->side));
     if (vx_match_has(shard->match, slot))
         vx_match_remove(shard->match, slot);
+    bool crowded = !declined && player->results > RESULTS_FOR_SEARCH;
     *(declined ? &shard->counters.tickets_cancelled : &shard->counters.tickets_timed_out) += 1;
     player->hunt = NONE;
-    queue_notice(shard, slot, declined ? VX_CODE_CANCELLED : VX_CODE_TIMED_OUT);
+    queue_notice(shard, slot, declined ? VX_CODE_CANCELLED : crowded ? VX_CODE_BUSY : VX_CODE_TIMED_OUT);
     return VX_CODE_OK;
 }
 
@@ -217,7 +218,10 @@ enum vx_code player_event(struct vx_shard *shard, uint32_t slot, uint32_t event,
     const struct cell *cell = &table[player->state][event];
     if (cell->act == NULL)
         return VX_CODE_WRONG_STATE;
+    uint64_t *row = &shard->player_rows[player->state][event];
     enum vx_code code = cell->act(shard, slot, action);
+    if (code == VX_CODE_OK)
+        ROW_TAKEN(*row);
     if (code != VX_CODE_OK || cell->next == STAY || cell->next == player->state)
         return code;
     uint64_t *from = gauge_of(shard, player->state), *to = gauge_of(shard, cell->next);

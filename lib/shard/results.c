@@ -110,6 +110,8 @@ void results_acknowledge(struct vx_shard *shard, uint32_t slot, uint32_t seen)
     outbox->repeats = 0; /* it is alive */
     outbox->repeat_ms = shard->config.repeat_ms;
     outbox->repeat_due_ms = shard->now_ms + outbox->repeat_ms;
+    if (player->results > 0)
+        timer_sooner(shard, slot, outbox->repeat_due_ms); /* the timer stands at the end of a pause that had doubled */
 }
 
 void results_clear(struct vx_shard *shard, uint32_t slot)

@@ -73,6 +73,7 @@ static void lists_create(struct vx_shard *shard)
     for (uint32_t i = 0; i < shard->jobs_max; i++)
         shard->jobs[i].next_free = i + 1 < shard->jobs_max ? i + 1 : NONE;
     shard->hunt_free_last = config->hunts_max - 1;
+    shard->job_free_last = shard->jobs_max - 1;
     shard->timer_hunts = config->players_max;
     shard->timer_jobs = shard->timer_hunts + config->hunts_max;
     shard->timer_grants = shard->timer_jobs + shard->jobs_max;

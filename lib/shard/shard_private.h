@@ -19,7 +19,8 @@ enum {
     RESULTS_MAX = 8,        /* unacknowledged results of one player */
     RESULTS_FOR_FIND = 4,   /* with as many waiting a player begins nothing new … */
     RESULTS_FOR_STRIKE = 4, /* … strikes are told without repetition … */
-    RESULTS_FOR_LOOT = 6,   /* … and loot waits, so that proposal, start and end always have room */
+    RESULTS_FOR_LOOT = 5,   /* … and loot waits … */
+    RESULTS_FOR_SEARCH = RESULTS_MAX - 3, /* … with more nobody searches on, so that proposal, start and end always have room */
     TIMER_TICK_BITS = 2,    /* 4 ms */
     TIMER_SLOTS = 1024,     /* a round of 4 s; what is due later is passed over */
     MATCH_TICK_MS = 50,
@@ -27,6 +28,7 @@ enum {
     MATCHES_IN_TICK = 8,    /* bounds a step's replies */
     GRANT_RETRY_MS = 1000,
     GRANT_ROOM_MS = 100,
+    GRANT_PLACES_TRIED = 64, /* bounds a SUMMON's work; beyond it the chest is BUSY */
     JOB_TRIES_MAX = 3,
     HEALTH = 100,
     MOVE_SLACK_CM = 200,
@@ -133,8 +135,14 @@ struct vx_shard {
     struct vx_wheel wheel; /* timers of players, hunts, jobs, grants, and the match tick */
     uint32_t jobs_max, grants_max;
     uint32_t timer_hunts, timer_jobs, timer_grants, timer_match;
-    uint32_t hunt_free, hunt_free_last, job_free, chest_next;
+    uint32_t hunt_free, hunt_free_last, job_free, job_free_last, chest_next;
+    uint64_t player_rows[PLAYER_STATES][PLAYER_EVENTS], match_rows[MATCH_STATES][MATCH_EVENTS]; /* taken; see ROW_TAKEN */
 };
+#ifdef VX_SLOW_ASSERTS
+#define ROW_TAKEN(row) ((row)++)
+#else
+#define ROW_TAKEN(row) ((void)sizeof(row))
+#endif
 
 static inline void timer_set(struct vx_shard *shard, uint32_t index, uint32_t due_ms)
 {

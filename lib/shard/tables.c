@@ -64,3 +64,17 @@ size_t vx_shard_tables_markdown(char *buffer, size_t bytes)
     match_table(&printer);
     return printer.used;
 }
+
+uint32_t vx_shard_rows_taken(const struct vx_shard *shard, uint64_t *rows, uint32_t rows_max)
+{
+    uint32_t count = 0, next;
+    for (uint32_t state = 0; state < PLAYER_STATES; state++)
+        for (uint32_t event = 1; event < PLAYER_EVENTS; event++)
+            if (player_cell(state, event, &next) != NULL && count < rows_max)
+                rows[count++] += shard->player_rows[state][event];
+    for (uint32_t state = 0; state < MATCH_STATES; state++)
+        for (uint32_t event = 0; event < MATCH_EVENTS; event++)
+            if (match_cell(state, event, &next) != NULL && count < rows_max)
+                rows[count++] += shard->match_rows[state][event];
+    return count;
+}

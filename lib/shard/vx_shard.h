@@ -190,6 +190,9 @@ size_t vx_shard_bytes(const struct vx_shard_config *config);
 void vx_shard_check(const struct vx_shard *shard);
 /* Prints the player's and the match's state tables as Markdown into buffer; returns its length. */
 size_t vx_shard_tables_markdown(char *buffer, size_t bytes);
+/* Adds to rows[i] how often this shard has taken the i-th row of those tables, in their order, up to rows_max of
+ * them. Returns how many rows there are. Counted where VX_SLOW_ASSERTS is defined; the simulator asks. */
+uint32_t vx_shard_rows_taken(const struct vx_shard *shard, uint64_t *rows, uint32_t rows_max);
 
 /* For operators. Only on the shard's thread, between steps: a copy that holds together. */
 /* Why a player is where it is; the sentence is for people. */

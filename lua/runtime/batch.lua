@@ -29,8 +29,6 @@ struct formula_batch {
     float inputs[6][64];
     float outputs[4][64];
     uint64_t seeds[64];
-    uint32_t ids[64];
-    uint16_t shards[64];
 };
 ]]
 
@@ -44,7 +42,7 @@ for field, offset in pairs(setup.offsets) do
     check_equal("offset of " .. field, ffi.offsetof("struct formula_batch", field), offset)
 end
 local batches = ffi.cast("struct formula_batch *", setup.batches)
-check_equal("number of jobs", ffi.sizeof(batches[0].ids) / 4, setup.batch_jobs)
+check_equal("number of jobs", ffi.sizeof(batches[0].seeds) / 8, setup.batch_jobs)
 
 -- Each batch's arrays by the batch's number. Taken from the batch when they are needed, they would be four new
 -- objects a batch: 96 bytes of garbage and half a microsecond.

@@ -195,17 +195,13 @@ def an_account_that_does_not_balance_is_found_out(folder):
 
 
 def cpu_share(process, seconds):
-    """Of one CPU, the data-plane thread's: the process's busiest."""
-    def ticks():
-        shares = {}
-        for path in pathlib.Path(f"/proc/{process}/task").iterdir():
-            fields = (path / "stat").read_text().rsplit(")", 1)[1].split()
-            shares[path.name] = int(fields[11]) + int(fields[12])
-        return shares
-    before, began = ticks(), time.monotonic()
+    """Of one CPU, the data-plane thread's (the process's busiest): what it ran and what it waited for others to let it run."""
+    def wanted_ns():
+        return {path.name: sum(int(ns) for ns in (path / "schedstat").read_text().split()[:2]) for path in pathlib.Path(f"/proc/{process}/task").iterdir()}
+    before, began = wanted_ns(), time.monotonic()
     time.sleep(seconds)
-    after, passed = ticks(), time.monotonic() - began
-    return max(after[thread] - before.get(thread, 0) for thread in after) / (passed * 100)
+    after, passed = wanted_ns(), time.monotonic() - began
+    return max(after[thread] - before.get(thread, 0) for thread in after) / (passed * 1e9)
 
 
 def idle_policies_do_what_they_say(folder):

@@ -148,7 +148,7 @@ static void a_different_layout_is_refused(void)
     refused(folder.path, "struct formula_batch", "in batch.lua and");
     folder_write_runtime(&folder, "uint32_t count;\n    uint32_t version;", "uint32_t version;\n    uint32_t count;");
     refused(folder.path, "offset of", "formula_shared.h");
-    folder_write_runtime(&folder, "uint32_t ids[64];\n    uint16_t shards[64];", "uint16_t shards[64];\n    uint32_t ids[64];");
+    folder_write_runtime(&folder, "float outputs[4][64];\n    uint64_t seeds[64];", "uint64_t seeds[64];\n    float outputs[4][64];");
     refused(folder.path, "offset of", "formula_shared.h");
     folder_remove(&folder);
 }
