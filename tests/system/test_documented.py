@@ -102,7 +102,10 @@ HOW = [
     (r"perf/compare --json \S+", shortened("--rounds 1 --seconds 0.4", keys=COMPARE_KEYS)),
     (r"perf/micro/run --json \S+", shortened("--rounds 1", keys=MICRO_KEYS)),
     (r"build/perf/formula/vx_bench_formula --formulas FOLDER", shortened("--repeats 3 --batches 200", says="battle")),
-    (r"meson test -C build formula formula_faults formula_runtime", run_by_ci("formula", "formula_faults", "formula_runtime")),
+    (r"build/perf/match/vx_bench_match --rounds 1", in_the_tree),
+    (r"meson test -C build formula formula_faults formula_runtime formula_contain", run_by_ci("formula", "formula_faults", "formula_runtime", "formula_contain")),
+    (r"veltrix-player --token FILE(?: --auto)?", run_by_ci("interop_player")),
+    (r"tools/sim --seeds 1\.\.40", run_by_ci("sim_seeds")),
     (r"veltrixd --config \S+(?: --no-huge)?", daemon),
     (r"(?:veltrixd|veltrixctl) .*", as_it_stands),
 ]
