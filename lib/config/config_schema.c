@@ -101,7 +101,7 @@ const struct setting config_settings[] = {
     { "control", "admins", SETTING_NAMES, IN_CONFIG(control.admins), 0, 32, 0, "", "", "", "users who may change, besides root and veltrixd's own", "" },
     STRING("control", "history", IN_CONFIG(control.history), 0, VX_PATH_BYTES - 1, "", "file of all changes; empty: history.jsonl beside the ledger"),
     LIVE("watch", "stall_ms", IN_CONFIG(watch.stall_ms), 20, 60000, 50, "ms", "an lcore that polls nothing for so long is reported", "the next look, 10 ms later"),
-    LIVE("watch", "dead_ms", IN_CONFIG(watch.dead_ms), 0, 600000, 2000, "ms", "and after so long given up: veltrixd ends and is started anew; 0: never", "the next look, 10 ms later"),
+    LIVE("watch", "dead_ms", IN_CONFIG(watch.dead_ms), 0, 600000, 10000, "ms", "and after so long given up: veltrixd ends and is started anew; 0: never", "the next look, 10 ms later"),
     NUMBER("capture", "buffers", IN_CONFIG(capture.buffers), 64, 1 << 20, 1024, "packets", "packets of a capture on their way to its file"),
     { "log", "level", SETTING_CHOICE, IN_CONFIG(log_level), 0, 4, LOG_INFO_INDEX, "", "error warning notice info debug", "", "least level of log lines", "the next line" },
 };
