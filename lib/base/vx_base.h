@@ -137,13 +137,16 @@ static inline bool vx_wheel_is_set(const struct vx_wheel *wheel, uint32_t index)
 {
     return wheel->timers[index].next != index;
 }
-/* A timer that is due, cleared; VX_WHEEL_NONE when there is none: nearly always, and then no line but the wheel's own is touched. */
+/* False, as nearly always, when vx_wheel_take_due has nothing to do; touches no line but the wheel's own. */
+static inline bool vx_wheel_is_due(const struct vx_wheel *wheel, uint32_t now_ms)
+{
+    return wheel->due || (int32_t)(now_ms - (wheel->done_ms + (1u << wheel->tick_bits))) >= 0;
+}
+/* A timer that is due, cleared; VX_WHEEL_NONE when there is none. */
 uint32_t vx_wheel_take_due(struct vx_wheel *wheel, uint32_t now_ms);
 static inline uint32_t vx_wheel_take(struct vx_wheel *wheel, uint32_t now_ms)
 {
-    if (VX_LIKELY(!wheel->due && (int32_t)(now_ms - (wheel->done_ms + (1u << wheel->tick_bits))) < 0))
-        return VX_WHEEL_NONE;
-    return vx_wheel_take_due(wheel, now_ms);
+    return VX_LIKELY(!vx_wheel_is_due(wheel, now_ms)) ? VX_WHEEL_NONE : vx_wheel_take_due(wheel, now_ms);
 }
 
 /* Single-writer counters that other threads read: relaxed is enough, no line is shared by writers. */

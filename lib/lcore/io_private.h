@@ -14,16 +14,20 @@ enum {
     IO_ASKS_FOR_ENDS = 256, /* of the ask ring: left free by handshakes, so that sessions can end */
 };
 
-/* A reply packet under construction. A session's note is 1 + its index here. */
-struct io_open {
-    struct rte_mbuf *mbuf; /* NULL: left before its window ended */
+/* A reply packet under construction. */
+struct io_packet {
     uint32_t session;
     uint32_t player;
     uint16_t head_bytes, payload_bytes;
     uint8_t count;            /* results */
-    uint64_t deadline;        /* TSC */
-    uint64_t received_cycles; /* of the oldest action answered inside, 0 when none */
     bool urgent;
+    uint64_t received_cycles; /* of the oldest action answered inside, 0 when none */
+};
+/* One that waits for its window, in the FIFO. A session's note is 1 + its index here. */
+struct io_open {
+    struct rte_mbuf *mbuf; /* NULL: left before its window ended */
+    struct io_packet packet;
+    uint64_t deadline;     /* TSC */
 };
 struct io_tx {
     struct rte_mbuf *mbuf;

@@ -97,26 +97,35 @@ void io_disconnect(struct vx_io *io, uint32_t session)
 void io_open_drop(struct vx_io *io, uint32_t index)
 {
     struct io_open *open = &io->open[index];
-    io->counters.replies_late += open->count;
-    *vx_session_note(io->sessions, open->session) = 0;
+    io->counters.replies_late += open->packet.count;
+    *vx_session_note(io->sessions, open->packet.session) = 0;
     rte_pktmbuf_free(open->mbuf);
     open->mbuf = NULL;
+}
+
+/* A finished packet: its header, its place in line, what sealing has to know. */
+static void packet_close(struct vx_io *io, struct rte_mbuf *mbuf, const struct io_packet *packet)
+{
+    if (VX_UNLIKELY(vx_session_is_unconfirmed(io->sessions, packet->session)))
+        io_keep_alive(io, packet->session); /* its client passes over payloads until it has had one */
+    struct vx_sealing *sealing = closing_add(io, mbuf, packet->received_cycles, packet->urgent);
+    if (VX_UNLIKELY(sealing == NULL))
+        return;
+    uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+    put64(frame + packet->head_bytes, (uint64_t)packet->player << 32 | (uint32_t)packet->count << 16 | VX_WIRE_VERSION << 8 | VX_WIRE_MAGIC_SERVER);
+    sealing->frame = frame;
+    sealing->session = packet->session;
+    sealing->head_bytes = packet->head_bytes;
+    sealing->payload_bytes = packet->payload_bytes;
 }
 
 /* Closes an open packet; its place in the FIFO stays until the tail passes. */
 static void open_close(struct vx_io *io, struct io_open *open)
 {
     struct rte_mbuf *mbuf = open->mbuf;
-    *vx_session_note(io->sessions, open->session) = 0;
+    *vx_session_note(io->sessions, open->packet.session) = 0;
     open->mbuf = NULL;
-    if (VX_UNLIKELY(vx_session_is_unconfirmed(io->sessions, open->session)))
-        io_keep_alive(io, open->session); /* its client passes over payloads until it has had one */
-    struct vx_sealing *sealing = closing_add(io, mbuf, open->received_cycles, open->urgent);
-    if (VX_UNLIKELY(sealing == NULL))
-        return;
-    uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
-    put64(frame + open->head_bytes, (uint64_t)open->player << 32 | (uint32_t)open->count << 16 | VX_WIRE_VERSION << 8 | VX_WIRE_MAGIC_SERVER);
-    *sealing = (struct vx_sealing){ .frame = frame, .session = open->session, .head_bytes = open->head_bytes, .payload_bytes = open->payload_bytes };
+    packet_close(io, mbuf, &open->packet);
 }
 
 /* Lets go of what is at the FIFO's end: left already, due, or (forced) simply the oldest. */
@@ -145,94 +154,141 @@ static struct rte_mbuf *mbuf_new(struct vx_io *io)
     return mbuf;
 }
 
-static struct io_open *open_new(struct vx_io *io, const struct vx_reply *reply, uint64_t now)
+/* A packet for the reply's session, without results. */
+static struct rte_mbuf *packet_begin(struct vx_io *io, const struct vx_reply *reply, struct io_packet *packet)
 {
     struct rte_mbuf *mbuf = mbuf_new(io);
     if (VX_UNLIKELY(mbuf == NULL))
         return NULL;
-    if (io->open_head - io->open_tail == IO_OPEN_MAX)
-        open_expire(io, now, true);
-    struct io_open *open = open_at(io, io->open_head);
-    uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
-    open->mbuf = mbuf;
-    open->session = reply->session;
-    open->head_bytes = (uint16_t)vx_session_head(io->sessions, reply->session, frame);
-    open->payload_bytes = sizeof(struct vx_wire_reply_header);
-    open->deadline = now + io->config.window_cycles;
-    open->received_cycles = 0;
-    open->urgent = false;
-    open->player = reply->player;
-    open->count = 0;
-    *vx_session_note(io->sessions, reply->session) = (io->open_head++ & (IO_OPEN_MAX - 1)) + 1;
-    return open;
+    packet->session = reply->session;
+    packet->player = reply->player;
+    packet->head_bytes = (uint16_t)vx_session_head(io->sessions, reply->session, rte_pktmbuf_mtod(mbuf, uint8_t *));
+    packet->payload_bytes = sizeof(struct vx_wire_reply_header);
+    packet->count = 0;
+    packet->urgent = false;
+    packet->received_cycles = 0;
+    return mbuf;
 }
 
 static_assert(offsetof(struct vx_wire_long, a) == 12 && offsetof(struct vx_wire_long, c) == 20 && offsetof(struct vx_wire_short, arg16) == 2,
               "result_write puts these structs together in whole words");
-static void result_write(struct io_open *open, const struct vx_reply *reply)
+/* Writes one result to `at`; returns its length. */
+static inline uint32_t result_write(uint8_t *at, const struct vx_reply *reply)
 {
-    uint8_t *at = rte_pktmbuf_mtod(open->mbuf, uint8_t *) + open->head_bytes + open->payload_bytes;
     put64(at, (uint64_t)reply->action_number << 32 | (uint32_t)reply->arg16 << 16 | (uint32_t)reply->code << 8 | reply->type);
-    if (reply->type & VX_RESULT_LONG_BIT) {
-        put64(at + 8, (uint64_t)reply->a << 32 | reply->result_number);
-        put64(at + 16, (uint64_t)reply->c << 32 | reply->b);
-    }
-    open->count++;
-    open->payload_bytes = (uint16_t)(open->payload_bytes + vx_result_bytes(reply->type));
+    if ((reply->type & VX_RESULT_LONG_BIT) == 0)
+        return sizeof(struct vx_wire_short);
+    put64(at + 8, (uint64_t)reply->a << 32 | reply->result_number);
+    put64(at + 16, (uint64_t)reply->c << 32 | reply->b);
+    return sizeof(struct vx_wire_long);
+}
+
+/* Of two times the earlier; 0 is none, and so is later than any. */
+static inline uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a - 1 < b - 1 ? a : b;
+}
+
+static struct io_open *open_new(struct vx_io *io, const struct vx_reply *reply, uint64_t now)
+{
+    if (io->open_head - io->open_tail == IO_OPEN_MAX)
+        open_expire(io, now, true);
+    struct io_open *open = open_at(io, io->open_head);
+    open->mbuf = packet_begin(io, reply, &open->packet);
+    if (VX_UNLIKELY(open->mbuf == NULL))
+        return NULL;
+    open->deadline = now + io->config.window_cycles;
+    *vx_session_note(io->sessions, reply->session) = (io->open_head++ & (IO_OPEN_MAX - 1)) + 1;
+    return open;
 }
 
 /* The session's open packet with room for the reply; NULL when there is no buffer for one. */
 static struct io_open *open_for(struct vx_io *io, const struct vx_reply *reply, uint64_t now)
 {
-    if (VX_UNLIKELY(!vx_session_is(io->sessions, reply->session))) {
-        io->counters.replies_late++;
-        return false;
-    }
     uint32_t note = *vx_session_note(io->sessions, reply->session);
     struct io_open *open = note != 0 ? &io->open[note - 1] : NULL;
-    if (open != NULL && open->payload_bytes + vx_result_bytes(reply->type) > VX_WIRE_REPLY_BYTES_MAX) {
+    if (open != NULL && open->packet.payload_bytes + vx_result_bytes(reply->type) > VX_WIRE_REPLY_BYTES_MAX) {
         open_close(io, open);
         open = NULL;
     }
     return open != NULL ? open : open_new(io, reply, now);
 }
 
-static void open_add(struct vx_io *io, struct io_open *open, const struct vx_reply *reply)
-{
-    VX_ASSERT(open->mbuf != NULL && open->session == reply->session);
-    result_write(open, reply);
-    if (reply->received_cycles != 0 && (open->received_cycles == 0 || reply->received_cycles < open->received_cycles))
-        open->received_cycles = reply->received_cycles;
-    if ((reply->flags & VX_REPLY_URGENT) && !open->urgent) {
-        open->urgent = true;
-        if (io->urgent_count < IO_OPEN_MAX)
-            io->urgent[io->urgent_count++] = (uint32_t)(open - io->open);
-    }
-}
-
 bool io_answer(struct vx_io *io, const struct vx_reply *reply, uint64_t now)
 {
+    if (VX_UNLIKELY(!vx_session_is(io->sessions, reply->session))) {
+        io->counters.replies_late++;
+        return false;
+    }
     struct io_open *open = open_for(io, reply, now);
     if (VX_UNLIKELY(open == NULL))
         return false;
-    open_add(io, open, reply);
+    VX_ASSERT(open->mbuf != NULL && open->packet.session == reply->session);
+    bool was_urgent = open->packet.urgent;
+    uint8_t *at = rte_pktmbuf_mtod(open->mbuf, uint8_t *) + open->packet.head_bytes + open->packet.payload_bytes;
+    open->packet.payload_bytes = (uint16_t)(open->packet.payload_bytes + result_write(at, reply));
+    open->packet.count++;
+    open->packet.urgent |= (reply->flags & VX_REPLY_URGENT) != 0;
+    open->packet.received_cycles = earlier(open->packet.received_cycles, reply->received_cycles);
+    if (open->packet.urgent && !was_urgent && io->urgent_count < IO_OPEN_MAX)
+        io->urgent[io->urgent_count++] = (uint32_t)(open - io->open);
     return true;
+}
+
+/* How many replies from the first on are for its session and fit one packet: what answers a player's packet comes in a row. */
+static uint32_t run_of(const struct vx_reply *replies, uint32_t count, bool *urgent)
+{
+    uint32_t length = 0, bytes = sizeof(struct vx_wire_reply_header);
+    *urgent = false;
+    do {
+        bytes += vx_result_bytes(replies[length].type);
+        *urgent |= (replies[length].flags & VX_REPLY_URGENT) != 0;
+        length++;
+    } while (length < count && replies[length].session == replies[0].session && bytes + sizeof(struct vx_wire_long) <= VX_WIRE_REPLY_BYTES_MAX);
+    return length;
+}
+
+/* What a player waits for, and nothing of it is open: the packet is made and leaves, without the books of an open one. */
+static uint32_t run_send(struct vx_io *io, const struct vx_reply *replies, uint32_t count)
+{
+    struct io_packet packet;
+    struct rte_mbuf *mbuf = packet_begin(io, replies, &packet);
+    if (VX_UNLIKELY(mbuf == NULL))
+        return 0;
+    uint8_t *payload = rte_pktmbuf_mtod(mbuf, uint8_t *) + packet.head_bytes, *at = payload + packet.payload_bytes;
+    uint64_t received_cycles = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        at += result_write(at, &replies[i]);
+        received_cycles = earlier(received_cycles, replies[i].received_cycles);
+    }
+    packet.payload_bytes = (uint16_t)(at - payload);
+    packet.count = (uint8_t)count;
+    packet.urgent = true;
+    packet.received_cycles = received_cycles;
+    packet_close(io, mbuf, &packet);
+    return count;
+}
+
+static uint32_t run_keep(struct vx_io *io, const struct vx_reply *replies, uint32_t count, uint64_t now)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++)
+        kept += io_answer(io, &replies[i], now);
+    return kept;
 }
 
 static void replies_gather(struct vx_io *io, const struct vx_reply *replies, uint32_t count, uint64_t now)
 {
-    uint32_t out = 0;
-    struct io_open *open = NULL;
+    uint32_t out = 0, length;
+    bool urgent;
     for (uint32_t i = 0; i < count; i++)
         vx_session_prefetch(io->sessions, replies[i].session);
-    for (uint32_t i = 0; i < count; i++) { /* answers to one packet follow each other */
-        bool same = open != NULL && open->mbuf != NULL && open->session == replies[i].session && open->payload_bytes + sizeof(struct vx_wire_long) <= VX_WIRE_REPLY_BYTES_MAX;
-        if (!same)
-            open = open_for(io, &replies[i], now);
-        if (VX_UNLIKELY(open == NULL))
-            continue;
-        open_add(io, open, &replies[i]);
-        out++;
+    for (uint32_t i = 0; i < count; i += length) {
+        length = run_of(&replies[i], count - i, &urgent);
+        if (urgent && VX_LIKELY(vx_session_is(io->sessions, replies[i].session)) && *vx_session_note(io->sessions, replies[i].session) == 0)
+            out += run_send(io, &replies[i], length);
+        else
+            out += run_keep(io, &replies[i], length, now);
     }
     io->counters.replies_in += count;
     io->counters.replies_out += out;
@@ -260,7 +316,7 @@ static void urgent_close(struct vx_io *io)
 {
     for (uint32_t i = 0; i < io->urgent_count; i++) {
         struct io_open *open = &io->open[io->urgent[i]];
-        if (open->mbuf != NULL && open->urgent)
+        if (open->mbuf != NULL && open->packet.urgent)
             open_close(io, open);
     }
     io->urgent_count = 0;

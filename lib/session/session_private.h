@@ -105,9 +105,9 @@ static inline void head_finish(uint8_t *ip, uint8_t *udp, uint32_t udp_bytes)
     uint64_t sum = (uint64_t)htons(IPPROTO_UDP) + 2u * length; /* in the pseudo header, and where it will lie */
     if (VX_LIKELY(udp - ip == IP4_BYTES)) {
         const uint16_t total = htons((uint16_t)(IP4_BYTES + udp_bytes));
-        const uint64_t addresses = vx_checksum_add(0, ip + 12, 8), fixed = 0x0045u + 0x0040u + (IPPROTO_UDP << 8 | TTL); /* as way_head writes */
-        uint16_t checksum = (uint16_t)~vx_checksum_fold(fixed + total + addresses);
-        sum += addresses;
+        const uint64_t fixed = 0x0045u + 0x0040u + (IPPROTO_UDP << 8 | TTL); /* as way_head writes */
+        uint16_t checksum = (uint16_t)~vx_checksum_fold(vx_checksum_add(fixed + total, ip + 12, 8));
+        sum = vx_checksum_add(sum, ip + 12, 8);
         put16(ip + 2, total);
         put16(ip + 10, checksum);
     } else {

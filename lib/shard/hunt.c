@@ -25,13 +25,17 @@ enum vx_code hunt_move(struct vx_shard *shard, uint32_t slot, const struct vx_ev
     for (uint32_t i = 0; i < 3; i++)
         if (to_cm[i] > COORDINATE_CM_MAX || to_cm[i] < -COORDINATE_CM_MAX)
             return VX_CODE_BAD_ARGUMENT;
-    uint32_t passed_ms = shard->now_ms - player->moved_ms;
-    passed_ms = passed_ms < MOVE_MS_MAX ? passed_ms : MOVE_MS_MAX;
-    if (!within(player->position_cm, to_cm, (uint64_t)shard->config.speed_cm_s * passed_ms / 1000 + MOVE_SLACK_CM)) {
-        shard->counters.moves_too_fast++;
-        return VX_CODE_TOO_FAST;
+    const uint64_t way_square = distance_square(player->position_cm, to_cm);
+    if (way_square > (uint64_t)MOVE_SLACK_CM * MOVE_SLACK_CM) { /* most steps are shorter than what any clock forgives */
+        uint32_t passed_ms = shard->now_ms - player->moved_ms;
+        passed_ms = passed_ms < MOVE_MS_MAX ? passed_ms : MOVE_MS_MAX;
+        const uint64_t reach_cm = (uint64_t)shard->config.speed_cm_s * passed_ms / 1000 + MOVE_SLACK_CM;
+        if (way_square > reach_cm * reach_cm) {
+            shard->counters.moves_too_fast++;
+            return VX_CODE_TOO_FAST;
+        }
     }
-    if (player->position_cm[0] != to_cm[0] || player->position_cm[1] != to_cm[1] || player->position_cm[2] != to_cm[2]) {
+    if (way_square != 0) {
         for (uint32_t i = 0; i < 3; i++)
             player->position_cm[i] = to_cm[i];
         player->moved_ms = shard->now_ms; /* a step that goes nowhere saves its time up */

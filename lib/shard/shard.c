@@ -255,12 +255,33 @@ static void event_in(struct vx_shard *shard, const struct vx_event *event)
     }
 }
 
-/* Events whose outputs certainly fit. */
-static uint32_t room(const struct vx_shard_out *out)
+/* Whether the outputs of `count` events certainly fit. */
+static bool fits(const struct vx_shard_out *out, uint64_t count)
 {
-    uint32_t replies = (out->reply_max - out->reply_count) / VX_STEP_REPLIES_MAX, jobs = (out->job_max - out->job_count) / VX_STEP_JOBS_MAX;
-    uint32_t grants = (out->grant_max - out->grant_count) / VX_STEP_GRANTS_MAX, least = replies < jobs ? replies : jobs;
-    return least < grants ? least : grants;
+    return out->reply_count + count * VX_STEP_REPLIES_MAX <= out->reply_max && out->job_count + count * VX_STEP_JOBS_MAX <= out->job_max &&
+           out->grant_count + count * VX_STEP_GRANTS_MAX <= out->grant_max;
+}
+
+/* False: the outputs are full, and timers are still due. */
+static bool timers_run(struct vx_shard *shard)
+{
+    while (VX_UNLIKELY(vx_wheel_is_due(&shard->wheel, shard->now_ms))) {
+        if (!fits(shard->out, 1))
+            return false;
+        uint32_t timer = vx_wheel_take_due(&shard->wheel, shard->now_ms);
+        if (timer != NONE)
+            timer_fire(shard, timer);
+    }
+    return true;
+}
+
+static uint32_t events_in(struct vx_shard *shard, const struct vx_event *events, uint32_t count)
+{
+    const uint32_t sure = VX_LIKELY(fits(shard->out, count)) ? count : 0;
+    uint32_t done = 0;
+    for (; done < count && (done < sure || fits(shard->out, 1)); done++)
+        event_in(shard, &events[done]);
+    return done;
 }
 
 uint32_t vx_shard_step(struct vx_shard *shard, uint64_t now_us, const struct vx_event *events, uint32_t count, struct vx_shard_out *out)
@@ -269,12 +290,7 @@ uint32_t vx_shard_step(struct vx_shard *shard, uint64_t now_us, const struct vx_
     shard->now_us = now_us;
     shard->now_ms = (uint32_t)(now_us / 1000);
     shard->out = out;
-    uint32_t done = 0, timer = 0;
-    while (room(out) > 0 && (timer = vx_wheel_take(&shard->wheel, shard->now_ms)) != NONE)
-        timer_fire(shard, timer);
-    for (uint32_t fit; timer == NONE && done < count && (fit = room(out)) > 0;)
-        for (uint32_t end = done + (fit < count - done ? fit : count - done); done < end; done++)
-            event_in(shard, &events[done]);
+    uint32_t done = timers_run(shard) ? events_in(shard, events, count) : 0;
     const struct vx_shard_counters *c = &shard->counters;
     VX_ASSERT(c->actions_in == c->actions_answered + c->actions_refused + c->actions_repeated + c->actions_busy + c->actions_dropped_gone + c->actions_pending);
     shard->out = NULL;

@@ -118,26 +118,29 @@ struct grant {
 struct vx_shard {
     struct vx_shard_config config;
     struct vx_shard_counters counters VX_ALIGNED;
-    struct vx_shard_quality quality;
-    struct vx_rng rng;
-    struct vx_shard_out *out; /* during a step */
+    /* With the counters' and the configuration's first line, all of the shard that MOVE and PING touch: one visit of forty. */
+    struct vx_shard_out *out VX_ALIGNED; /* during a step */
     uint64_t now_us;
+    struct player *players;
     uint32_t now_ms;
     bool windows_ready;
-    uint32_t windows_known;
-    uint32_t table_next, table_epoch; /* row that is asked next (VX_MATCH_ROWS: none), and for which version */
-    struct player *players;
-    struct outbox *outboxes;
+    struct vx_wheel wheel; /* timers of players, hunts, jobs, grants, and the match tick */
+    struct outbox *outboxes VX_ALIGNED;
     struct hunt *hunts;
     struct job *jobs;
     struct grant *grants;
     struct vx_match *match;
-    struct vx_wheel wheel; /* timers of players, hunts, jobs, grants, and the match tick */
+    struct vx_rng rng;
+    uint32_t windows_known;
+    uint32_t table_next, table_epoch; /* row that is asked next (VX_MATCH_ROWS: none), and for which version */
     uint32_t jobs_max, grants_max;
     uint32_t timer_hunts, timer_jobs, timer_grants, timer_match;
     uint32_t hunt_free, hunt_free_last, job_free, job_free_last, chest_next;
+    struct vx_shard_quality quality;
     uint64_t player_rows[PLAYER_STATES][PLAYER_EVENTS], match_rows[MATCH_STATES][MATCH_EVENTS]; /* taken; see ROW_TAKEN */
 };
+static_assert(offsetof(struct vx_shard, outboxes) - offsetof(struct vx_shard, out) == VX_CACHE_LINE_BYTES, "a step's own line");
+static_assert(offsetof(struct vx_shard_config, speed_cm_s) < VX_CACHE_LINE_BYTES && offsetof(struct vx_shard_counters, moves) < VX_CACHE_LINE_BYTES, "first lines");
 #ifdef VX_SLOW_ASSERTS
 #define ROW_TAKEN(row) ((row)++)
 #else

@@ -138,25 +138,27 @@ enum vx_shard_setting {
 
 /* One writer (the shard's lcore); others read relaxed. Every row is exported by name. */
 #define VX_SHARD_COUNTERS(X)                                                                       \
-    X(actions_in) X(actions_answered) X(actions_refused) X(actions_repeated) X(actions_busy) X(actions_dropped_gone) \
+    X(actions_in) X(actions_answered) X(actions_refused) X(actions_repeated) X(actions_busy) X(actions_dropped_gone) X(moves) \
     X(jobs_sent) X(jobs_answered) X(jobs_late) X(jobs_timed_out)                                   \
     X(grants_sent) X(grants_done) X(grants_repeated)                                               \
     X(results_repeated) X(results_overflow) X(players_gone)                                        \
     X(joins) X(joins_resumed) X(joins_late) X(parts) X(parts_late) X(replies_held)                 \
     X(tickets_in) X(tickets_matched) X(tickets_cancelled) X(tickets_timed_out) X(tickets_gone)     \
     X(matches_proposed) X(matches_started) X(matches_settled) X(matches_abandoned) X(matches_declined) \
-    X(chests_claimed) X(strikes) X(moves) X(moves_too_fast)                                        \
+    X(chests_claimed) X(strikes) X(moves_too_fast)                                        \
     X(hunts_ended) X(hunt_ms) X(loot_amount)                                                       \
     X(favourites_low) X(favourites_middle) X(favourites_high)                                      \
     X(favourites_low_halves) X(favourites_middle_halves) X(favourites_high_halves)
 /* hunt_ms and loot_amount are sums. A favourite is the better rated player of a hunt, by the band of both players' mean
  * rating (below 1400, up to 1700, above); its halves are 2 for a win and 1 for a draw. Canaries of formulas are judged by these. */
 struct vx_shard_counters {
+    /* A gauge: STRIKE and SUMMON whose job is under way. actions_in = answered + refused + repeated + busy + dropped_gone +
+     * actions_pending, always; what every action counts is on one cache line. */
+    uint64_t actions_pending;
 #define VX_SHARD_COUNTER_FIELD(name) uint64_t name;
     VX_SHARD_COUNTERS(VX_SHARD_COUNTER_FIELD)
 #undef VX_SHARD_COUNTER_FIELD
-    /* Gauges. actions_in = answered + refused + repeated + busy + dropped_gone + actions_pending, always. */
-    uint64_t actions_pending; /* STRIKE and SUMMON whose job is under way */
+    /* Gauges. */
     uint64_t players_online, players_searching, players_proposed, players_hunting, players_settling;
     uint64_t hunts_live, grants_pending, jobs_pending;
     uint64_t draining, paused;  /* 0 or 1 */

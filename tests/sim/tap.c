@@ -23,9 +23,11 @@ struct expected_reply {
     struct vx_reply reply;
     uint64_t since_us;
 };
-struct ways { /* from where a player's latest two ways led */
-    uint8_t latest[SIM_FRAME_BYTES], before[SIM_FRAME_BYTES]; /* accepted frames; first byte 0xff: none */
-    uint64_t changed_us;
+enum { WAYS_BEFORE = 3 }; /* a flood whose frames are corrupted changes its way several times before a packet leaves */
+struct ways { /* from where a player's latest ways led */
+    uint8_t latest[SIM_FRAME_BYTES], before[WAYS_BEFORE][SIM_FRAME_BYTES]; /* accepted frames; first byte 0xff: none */
+    uint64_t until_us[WAYS_BEFORE]; /* when the way before was changed */
+    uint32_t changes;
 };
 struct tap {
     struct frame **received[SIM_IOS_MAX]; /* frames in the device's queue, in order */
@@ -41,6 +43,13 @@ struct tap {
 };
 enum { DEVICE_QUEUE = 1024, WAY_KEPT_US = 2000000 /* io lcores and devices that stand still keep packets */ };
 static struct tap tap;
+
+static void ways_forget(struct ways *ways)
+{
+    ways->latest[0] = 0xff;
+    for (uint32_t i = 0; i < WAYS_BEFORE; i++)
+        ways->before[i][0] = 0xff;
+}
 
 static void *zeroed(size_t count, size_t bytes)
 {
@@ -79,7 +88,7 @@ void tap_start(struct sim *sim)
         for (; tap.received_count[io] > 0; tap.received_count[io]--)
             network_free(sim, tap.received[io][tap.received_head[io]++ % DEVICE_QUEUE]);
         for (uint32_t player = 0; player < sim->plan->players; player++)
-            tap.ways[io][player].latest[0] = tap.ways[io][player].before[0] = 0xff;
+            ways_forget(&tap.ways[io][player]);
         for (uint32_t shard = 0; shard < SIM_SHARDS_MAX; shard++)
             tap.actions[io][shard].head = tap.actions[io][shard].count = 0;
     }
@@ -103,8 +112,9 @@ static void fifo_put(struct fifo *fifo, const struct expected_action *action)
 static void way_note(struct sim *sim, struct ways *ways, const uint8_t *frame)
 {
     if (ways->latest[0] == 0xff || frame_ways_differ(ways->latest, frame)) {
-        memcpy(ways->before, ways->latest, SIM_FRAME_BYTES);
-        ways->changed_us = sim->now_us;
+        uint32_t place = ways->changes++ % WAYS_BEFORE;
+        memcpy(ways->before[place], ways->latest, SIM_FRAME_BYTES);
+        ways->until_us[place] = sim->now_us;
     }
     memcpy(ways->latest, frame, SIM_FRAME_BYTES);
 }
@@ -303,14 +313,21 @@ static void result_check(struct sim *sim, uint32_t io, uint32_t player, const ui
 }
 
 /* A packet that waits for its window keeps the way that it was begun with. */
+static bool way_was(const struct sim *sim, const struct ways *ways, const uint8_t *data, uint32_t bytes)
+{
+    for (uint32_t i = 0; i < WAYS_BEFORE; i++)
+        if (ways->before[i][0] != 0xff && sim->now_us <= ways->until_us[i] + sim->plan->window_us + WAY_KEPT_US && frame_check_answer(ways->before[i], data, bytes) == NULL)
+            return true;
+    return false;
+}
+
 static void way_check(struct sim *sim, uint32_t io, uint32_t player, const uint8_t *data, uint32_t bytes)
 {
     const struct ways *ways = &tap.ways[io][player];
     if (ways->latest[0] == 0xff)
         sim_violation("io lcore %u answers player %u, who never sent it anything", io, player);
     const char *wrong = frame_check_answer(ways->latest, data, bytes);
-    bool may_be_old = ways->before[0] != 0xff && sim->now_us <= ways->changed_us + sim->plan->window_us + WAY_KEPT_US;
-    if (wrong != NULL && (!may_be_old || frame_check_answer(ways->before, data, bytes) != NULL))
+    if (wrong != NULL && !way_was(sim, ways, data, bytes))
         sim_violation("a packet to player %u: %s is not as the way of its latest packet asks", player, wrong);
 }
 

@@ -13,7 +13,7 @@ enum {
     STAGE_WINDOW = 1000000,     /* cycles; the made-up clock has 1e9 a second */
     STAGE_LANES_MAX = 2,
     STAGE_SHARDS_MAX = 4,
-    STAGE_ANSWERS = 16384,
+    STAGE_ANSWERS = 32768,
     GAME_PORT = 40000,
     PLAYER_PORT = 20000,
 };
