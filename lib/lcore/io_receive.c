@@ -47,26 +47,31 @@ static bool answer_control(struct vx_io *io, struct rte_mbuf *mbuf, struct vx_pa
     return true;
 }
 
-static void event_fill(struct vx_event *event, const struct vx_io *io, const struct vx_packet *packet, uint32_t index, uint32_t shard,
-                       uint32_t slot, uint64_t now)
+static_assert(offsetof(struct vx_event, type) == 0 && offsetof(struct vx_event, arg16) == offsetof(struct vx_wire_action, arg16) &&
+                  offsetof(struct vx_event, a) == offsetof(struct vx_wire_action, a) && offsetof(struct vx_event, c) == offsetof(struct vx_wire_action, c) &&
+                  offsetof(struct vx_event, kind) == 16 && offsetof(struct vx_event, session) == 20 && offsetof(struct vx_event, player) == 24 &&
+                  offsetof(struct vx_event, slot) == 28 && offsetof(struct vx_event, received_cycles) == 32 && offsetof(struct vx_event, seen) == 40,
+              "event_fill puts events together in whole words");
+/* What all events of a packet have in common, and the number of the next one, as event_fill stores it. */
+struct event_words {
+    uint64_t for_whom, place, received_cycles, numbers;
+};
+
+static inline struct event_words event_words(const struct vx_io *io, const struct vx_packet *packet, uint32_t shard, uint32_t slot, uint64_t now)
 {
-    const struct vx_wire_header *header = packet->header;
-    const struct vx_wire_action *action = (const struct vx_wire_action *)(header + 1) + index;
-    event->kind = VX_EVENT_ACTION;
-    event->type = action->type;
-    event->arg8 = action->arg8;
-    event->io = (uint8_t)io->config.index;
-    event->arg16 = action->arg16;
-    event->shard = (uint16_t)shard;
-    event->session = packet->session;
-    event->player = header->player;
-    event->slot = slot;
-    event->number = header->number + index;
-    event->seen = header->seen;
-    event->a = action->a;
-    event->b = action->b;
-    event->c = action->c;
-    event->received_cycles = now;
+    return (struct event_words){ (uint64_t)packet->session << 32 | shard << 16 | io->config.index << 8 | VX_EVENT_ACTION,
+                                 (uint64_t)slot << 32 | packet->header->player, now, (uint64_t)packet->header->number << 32 | packet->header->seen };
+}
+
+/* Word by word: put together first and copied whole, the copy's wide loads wait for the narrow stores. */
+static inline void event_fill(struct vx_event *event, const struct vx_wire_action *action, const struct event_words *words, uint32_t index)
+{
+    const uint64_t numbers = words->numbers + ((uint64_t)index << 32); /* action numbers wrap */
+    memcpy(event, action, sizeof(*action));
+    memcpy(&event->kind, &words->for_whom, 8);
+    memcpy(&event->player, &words->place, 8);
+    memcpy(&event->received_cycles, &words->received_cycles, 8);
+    memcpy(&event->seen, &numbers, 8);
 }
 
 static void shed(struct vx_io *io, const struct vx_packet *packet, uint32_t index, uint8_t class, uint64_t now)
@@ -84,6 +89,7 @@ static void shed(struct vx_io *io, const struct vx_packet *packet, uint32_t inde
 static void decode_under_pressure(struct vx_io *io, const struct vx_packet *packet, struct rte_ring *ring, uint32_t shard, uint32_t slot, uint64_t now)
 {
     const struct vx_wire_action *actions = (const struct vx_wire_action *)(packet->header + 1);
+    const struct event_words words = event_words(io, packet, shard, slot, now);
     const uint32_t size = rte_ring_get_capacity(ring);
     const uint32_t spare_for_class[VX_SHED_CLASSES] = { size / 4, size / 8, 0 };
     for (uint32_t i = 0; i < packet->header->count; i++) {
@@ -93,7 +99,7 @@ static void decode_under_pressure(struct vx_io *io, const struct vx_packet *pack
             shed(io, packet, i, class, now);
             continue;
         }
-        event_fill(zone.ptr1, io, packet, i, shard, slot, now);
+        event_fill(zone.ptr1, &actions[i], &words, i);
         rte_ring_enqueue_zc_elem_finish(ring, 1);
         io->counters.actions_queued++;
     }
@@ -105,7 +111,7 @@ static void decode(struct vx_io *io, const struct vx_packet *packet, uint64_t no
     const uint32_t shard = packet->player % io->config.shards;
     const uint32_t slot = packet->player / io->config.shards;
     struct rte_ring *ring = io->config.actions[shard];
-    struct rte_ring_zc_data zone;
+    struct rte_ring_zc_data zone = { 0 };
     uint32_t left = 0;
     io->counters.actions_in += count;
     if (VX_UNLIKELY(rte_ring_free_count(ring) < rte_ring_get_capacity(ring) / 4 + count)) {
@@ -113,11 +119,13 @@ static void decode(struct vx_io *io, const struct vx_packet *packet, uint64_t no
         return;
     }
     VX_ASSERT(rte_ring_enqueue_zc_bulk_elem_start(ring, sizeof(struct vx_event), count, &zone, &left) == count);
+    const struct vx_wire_action *actions = (const struct vx_wire_action *)(packet->header + 1);
+    const struct event_words words = event_words(io, packet, shard, slot, now);
     struct vx_event *event = zone.ptr1;
     for (uint32_t i = 0; i < count; i++) {
         if (i == zone.n1)
             event = zone.ptr2;
-        event_fill(event++, io, packet, i, shard, slot, now);
+        event_fill(event++, &actions[i], &words, i);
     }
     rte_ring_enqueue_zc_elem_finish(ring, count);
     io->counters.actions_queued += count;

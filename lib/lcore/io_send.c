@@ -170,16 +170,17 @@ static struct rte_mbuf *packet_begin(struct vx_io *io, const struct vx_reply *re
     return mbuf;
 }
 
-static_assert(offsetof(struct vx_wire_long, a) == 12 && offsetof(struct vx_wire_long, c) == 20 && offsetof(struct vx_wire_short, arg16) == 2,
-              "result_write puts these structs together in whole words");
+static_assert(offsetof(struct vx_reply, type) == 0 && offsetof(struct vx_reply, arg16) == offsetof(struct vx_wire_long, arg16) &&
+                  offsetof(struct vx_reply, action_number) == offsetof(struct vx_wire_long, action_number) &&
+                  offsetof(struct vx_reply, result_number) == sizeof(struct vx_wire_short) && offsetof(struct vx_reply, c) == offsetof(struct vx_wire_long, c),
+              "a reply begins as its result lies on the wire");
 /* Writes one result to `at`; returns its length. */
 static inline uint32_t result_write(uint8_t *at, const struct vx_reply *reply)
 {
-    put64(at, (uint64_t)reply->action_number << 32 | (uint32_t)reply->arg16 << 16 | (uint32_t)reply->code << 8 | reply->type);
+    memcpy(at, reply, sizeof(struct vx_wire_short));
     if ((reply->type & VX_RESULT_LONG_BIT) == 0)
         return sizeof(struct vx_wire_short);
-    put64(at + 8, (uint64_t)reply->a << 32 | reply->result_number);
-    put64(at + 16, (uint64_t)reply->c << 32 | reply->b);
+    memcpy(at + sizeof(struct vx_wire_short), &reply->result_number, sizeof(struct vx_wire_long) - sizeof(struct vx_wire_short));
     return sizeof(struct vx_wire_long);
 }
 
@@ -248,7 +249,7 @@ static uint32_t run_of(const struct vx_reply *replies, uint32_t count, bool *urg
     return length;
 }
 
-/* What a player waits for, and nothing of it is open: the packet is made and leaves, without the books of an open one. */
+/* The answers to a packet, and nothing is open for its player: they leave without the books of an open packet. */
 static uint32_t run_send(struct vx_io *io, const struct vx_reply *replies, uint32_t count)
 {
     struct io_packet packet;
@@ -285,7 +286,8 @@ static void replies_gather(struct vx_io *io, const struct vx_reply *replies, uin
         vx_session_prefetch(io->sessions, replies[i].session);
     for (uint32_t i = 0; i < count; i += length) {
         length = run_of(&replies[i], count - i, &urgent);
-        if (urgent && VX_LIKELY(vx_session_is(io->sessions, replies[i].session)) && *vx_session_note(io->sessions, replies[i].session) == 0)
+        /* What comes alone is often joined by more in the same pass, as a hunt's end by its loot: it is kept open until then. */
+        if (urgent && length > 1 && VX_LIKELY(vx_session_is(io->sessions, replies[i].session)) && *vx_session_note(io->sessions, replies[i].session) == 0)
             out += run_send(io, &replies[i], length);
         else
             out += run_keep(io, &replies[i], length, now);

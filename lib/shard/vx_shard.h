@@ -28,38 +28,42 @@ enum vx_event_kind {
 enum vx_join { VX_JOIN_NEW, VX_JOIN_RESUME }; /* another client than the slot had: begins from nothing; the same one again */
 enum vx_part { VX_PART_LOST, VX_PART_CLOSED }; /* grace_ms begin; the player left on purpose */
 struct vx_event {
-    uint8_t kind;
+    /* As an action lies on the wire, so that it is copied whole (struct vx_wire_action). */
     uint8_t type; /* enum vx_action */
     uint8_t arg8;
-    uint8_t io;   /* io lcore that holds the session */
     uint16_t arg16;
+    uint32_t a, b, c;
+    /* The same for every action of a packet. */
+    uint8_t kind;
+    uint8_t io;   /* io lcore that holds the session */
     uint16_t shard;
     uint32_t session; /* the io lcore's name for the player, returned in replies */
     uint32_t player;  /* player id */
     uint32_t slot;    /* the player's slot in this shard: below players_max */
-    uint32_t number;  /* action number, job id or chest number */
-    uint32_t seen;    /* highest result number that the player has received in order */
-    uint32_t a, b, c;
     uint64_t received_cycles; /* TSC at rx_burst's return; carried, never read */
+    uint32_t seen;    /* highest result number that the player has received in order */
+    uint32_t number;  /* action number, job id or chest number */
     float out[4];     /* JOB_DONE */
 };
 static_assert(sizeof(struct vx_event) == 64, "one event, one cache line");
 
 enum { VX_REPLY_URGENT = 1 }; /* leaves at the end of this pass; others wait for the window */
 struct vx_reply {
+    /* As a result lies on the wire, so that it is copied whole (struct vx_wire_long, of which vx_wire_short is the beginning). */
     uint8_t type; /* enum vx_result */
     uint8_t code;
-    uint8_t flags;
-    uint8_t io;
     uint16_t arg16;
-    uint16_t shard;
-    uint32_t session;
-    uint32_t player;
     uint32_t action_number;
     uint32_t result_number;
     uint32_t a, b, c;
-    uint32_t reserved;
+    /* For whom. */
+    uint32_t session;
+    uint32_t player;
     uint64_t received_cycles; /* of the action answered; 0 for notices and repeats */
+    uint8_t io;
+    uint8_t flags;
+    uint16_t shard;
+    uint32_t reserved;
 };
 static_assert(sizeof(struct vx_reply) == 48, "reply ring element");
 
