@@ -12,6 +12,8 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 APP = pathlib.Path(os.environ.get("VELTRIX_BUILD", ROOT / "build")) / "app"
+RESIDENT_MB_MAX = 256  # of veltrixd: what the service before it took with as many players
+PROTOCOL = "0x5658"
 HUGE_PAGES = 256  # 2 MiB each: packet pools and tables of both processes
 VETH, PEER = "vxdemo0", "vxdemo1"
 INSIDE = "VELTRIX_DEMO_INSIDE"  # set in the network namespace of its own
@@ -20,6 +22,7 @@ INSIDE = "VELTRIX_DEMO_INSIDE"  # set in the network namespace of its own
 def arguments():
     parser = argparse.ArgumentParser(prog="tools/demo", description=__doc__)
     parser.add_argument("--veth", action="store_true", help="over a veth pair with AF_XDP instead of shared memory")
+    parser.add_argument("--netcode", action="store_true", help="players connect by netcode 1.02, each with a token and a session of its own")
     parser.add_argument("--seconds", type=int, default=30)
     parser.add_argument("--players", type=int, default=120000)
     parser.add_argument("--shards", type=int, default=40)
@@ -45,11 +48,12 @@ def take_hugepages():
 def write_config(folder, options, huge):
     port = f'{{ kind = "af_xdp", target = "{VETH}", owned = true, addresses = {{ "10.99.0.1" }}, queues = 1, descriptors = 1024 }}' if options.veth \
         else f'{{ kind = "memif", target = "{folder}/memif.sock", owned = true, addresses = {{ "10.99.0.1" }}, queues = 1, descriptors = 1024 }}'
+    transport = f'kind = "netcode", private_keys = {{ "{folder}/private.key" }}, protocol_id = "{PROTOCOL}", ' if options.netcode else ""
     text = f"""return {{
     lcores = {{ {{ cpu = 0, roles = {{ "io", "shard" }}, port = 1, queue = 0 }}, {{ cpu = {os.cpu_count() - 1}, roles = {{ "control" }} }} }},
     ports = {{ {port} }},
     memory = {{ huge = {str(huge).lower()}, mbufs = 16384 }},
-    transport = {{ udp_port = 40000, players = {options.players} }},
+    transport = {{ {transport}udp_port = 40000, players = {options.players} }},
     shards = {{ count = {options.shards} }},
     formulas = {{ folder = "{ROOT}/lua/formulas" }},
     ledger = {{ path = "{folder}/ledger.db" }},
@@ -105,6 +109,8 @@ def sheds(now):
 
 def play(options, folder, huge):
     port = ["--af-xdp", PEER] if options.veth else ["--memif", folder / "memif.sock"]
+    if options.netcode:
+        port += ["--transport", "netcode", "--key", folder / "private.key", "--protocol", PROTOCOL]
     command = [APP / "veltrix-load" / "veltrix-load", "--players", options.players, "--rate", options.rate, "--seconds", options.seconds, "--cpu", os.cpu_count() - 1,
                "--server-ip", "10.99.0.1", "--udp-port", 40000, "--json", folder / "load.json", "--receipts", folder / "receipts", *port] + ([] if huge else ["--no-huge"])
     with subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True) as load:
@@ -142,6 +148,8 @@ def main():
         print("demo: no hugepages here, running with --no-huge")
     if options.veth:
         veth_up()
+    if options.netcode:
+        subprocess.run([APP / "veltrixctl" / "veltrixctl", "token", "keygen", folder / "private.key"], check=True, stdout=subprocess.DEVNULL)
     findings = []
     server = start_server(write_config(folder, options, huge), folder, huge)
     try:
@@ -161,6 +169,8 @@ def main():
     load["veltrixd_resident_bytes"] = now["resident_bytes"]
     load["sheds"] = sheds(now)
     print(f"veltrixd: {now['resident_bytes'] / 2**20:.0f} MiB resident, {load['sheds']} actions shed, {load['grants']} grants in the ledger")
+    if now["resident_bytes"] > RESIDENT_MB_MAX * 10**6:
+        findings.append(f"veltrixd took {now['resident_bytes'] / 10**6:.0f} MB, at most {RESIDENT_MB_MAX} are allowed")
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(load, indent=1) + "\n")
     for finding in findings:

@@ -63,6 +63,7 @@ static void answer_count(struct load *load, const struct load_turn *turn, const 
     uint64_t latency_ns = now_ns > turn->scheduled_ns ? now_ns - turn->scheduled_ns : 0;
     vx_hist_add(&load->stats.latency_ns, latency_ns);
     vx_hist_add(&load->stats.latency_second_ns, latency_ns);
+    vx_hist_add(load->disturbed ? &load->stats.latency_disturbed_ns : &load->stats.latency_quiet_ns, latency_ns);
     if (wire->type != VX_RESULT_ERROR)
         load->stats.actions_answered++;
     else if (wire->code == VX_CODE_BUSY)
@@ -245,14 +246,16 @@ static bool type_is_known(uint8_t type)
     }
 }
 
-void load_answers_take(struct load *load, const uint8_t *payload, uint32_t bytes, uint64_t now_ns)
+void load_answers_take(struct load *load, uint32_t id, const uint8_t *payload, uint32_t bytes, uint64_t now_ns)
 {
     const struct vx_wire_reply_header *header = (const struct vx_wire_reply_header *)payload;
     if (bytes < sizeof(*header) || header->magic != VX_WIRE_MAGIC_SERVER || header->version != VX_WIRE_VERSION ||
-        header->player >= load->options.players) {
+        (id == (uint32_t)LOAD_PLAYER_SAID && header->player >= load->options.players)) {
         load->stats.answers_wrong++;
         return;
     }
+    if (id == (uint32_t)LOAD_PLAYER_SAID)
+        id = header->player;
     uint32_t offset = sizeof(*header);
     for (uint32_t i = 0; i < header->count; i++) {
         struct result result = { 0 };
@@ -263,7 +266,7 @@ void load_answers_take(struct load *load, const uint8_t *payload, uint32_t bytes
         }
         memcpy(&result.wire, payload + offset, result_bytes);
         result.is_long = result_bytes == sizeof(result.wire);
-        if (!result_take(load, header->player, &result, now_ns))
+        if (!result_take(load, id, &result, now_ns))
             load->stats.answers_wrong++;
         offset += result_bytes;
     }

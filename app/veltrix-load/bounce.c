@@ -37,7 +37,7 @@ static int frames_create(struct bounce *bounce)
 {
     struct load *load = bounce->load;
     uint32_t players = load->options.players;
-    load->order = load_order_create(players, &load->rng);
+    load->order = load_order_create(players, players, &load->rng);
     bounce->frames = aligned_alloc(VX_CACHE_LINE_BYTES, players * sizeof(*bounce->frames));
     if (load->order == NULL || bounce->frames == NULL)
         return -ENOMEM;
@@ -46,7 +46,7 @@ static int frames_create(struct bounce *bounce)
         uint8_t *frame = bounce->frames[i].bytes;
         struct vx_wire_header *header = (struct vx_wire_header *)(frame + LOAD_FRAME_HEAD_BYTES);
         struct vx_wire_action *actions = (struct vx_wire_action *)(header + 1);
-        load_frame_head(&load->options, load->order[i], BOUNCE_PAYLOAD_BYTES, frame);
+        load_frame_head(&load->options, load->options.client_ip, load_source_port(load->order[i]), BOUNCE_PAYLOAD_BYTES, frame);
         *header = (struct vx_wire_header){ VX_WIRE_MAGIC_CLIENT, VX_WIRE_VERSION, BOUNCE_ACTIONS, 0, load->order[i], 1, 0 };
         actions[0].type = VX_ACTION_MOVE;
         actions[1].type = VX_ACTION_PING;

@@ -12,13 +12,13 @@
 #include <rte_ip.h>
 #include <rte_udp.h>
 
-#include "load.h"
+#include "netcode.h"
 
 enum {
     DEVICE_MBUFS = 16383,
     DEVICE_DESCRIPTORS = 1024, /* memif's rsize=10 */
     DEVICE_LINK_MS_MAX = 10000,
-    SOURCE_PORT_FIRST = 10000, /* players are spread over source ports, so that RSS spreads them too */
+    SOURCE_PORT_FIRST = 10000,
     SOURCE_PORTS = 50000,
 };
 
@@ -138,13 +138,27 @@ void load_tx_flush(struct load *load)
 {
     if (load->tx_count == 0)
         return;
+    if (load->netcode != NULL)
+        load_netcode_seal(load);
     uint32_t sent = rte_eth_tx_burst(load->port, 0, load->tx, (uint16_t)load->tx_count);
     load->stats.packets_sent += sent;
     load->tx_count -= sent;
     memmove(load->tx, load->tx + sent, load->tx_count * sizeof(load->tx[0]));
 }
 
-void load_frame_head(const struct load_options *options, uint32_t player, uint32_t payload_bytes, uint8_t *frame)
+void load_tx_add(struct load *load, struct rte_mbuf *mbuf)
+{
+    load->tx[load->tx_count++] = mbuf;
+    if (load->tx_count == LOAD_TX_MAX)
+        load_tx_flush(load);
+}
+
+uint16_t load_source_port(uint32_t player)
+{
+    return (uint16_t)(SOURCE_PORT_FIRST + player % SOURCE_PORTS);
+}
+
+void load_frame_head(const struct load_options *options, uint32_t client_ip, uint16_t port, uint32_t payload_bytes, uint8_t *frame)
 {
     struct rte_ether_hdr *ethernet = (struct rte_ether_hdr *)frame;
     struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(ethernet + 1);
@@ -154,11 +168,28 @@ void load_frame_head(const struct load_options *options, uint32_t player, uint32
     ethernet->ether_type = htons(RTE_ETHER_TYPE_IPV4);
     *ip = (struct rte_ipv4_hdr){ .version_ihl = RTE_IPV4_VHL_DEF, .time_to_live = 64, .next_proto_id = IPPROTO_UDP };
     ip->total_length = htons((uint16_t)(sizeof(*ip) + sizeof(*udp) + payload_bytes));
-    ip->src_addr = options->client_ip;
+    ip->src_addr = client_ip;
     ip->dst_addr = options->server_ip;
     ip->hdr_checksum = rte_ipv4_cksum(ip);
-    udp->src_port = htons((uint16_t)(SOURCE_PORT_FIRST + player % SOURCE_PORTS));
+    udp->src_port = htons(port);
     udp->dst_port = htons(options->udp_port);
     udp->dgram_len = htons((uint16_t)(sizeof(*udp) + payload_bytes));
     udp->dgram_cksum = 0;
+}
+
+uint8_t *load_payload_find(const struct load *load, struct rte_mbuf *mbuf, uint32_t *bytes, uint32_t *client_ip, uint16_t *port)
+{
+    struct rte_ether_hdr *ethernet = rte_pktmbuf_mtod(mbuf, struct rte_ether_hdr *);
+    struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(ethernet + 1);
+    struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
+    *client_ip = *port = 0;
+    if (mbuf->nb_segs != 1 || mbuf->data_len < LOAD_FRAME_HEAD_BYTES || ethernet->ether_type != htons(RTE_ETHER_TYPE_IPV4))
+        return NULL;
+    uint32_t udp_bytes = ntohs(udp->dgram_len);
+    if (ip->version_ihl != RTE_IPV4_VHL_DEF || ip->next_proto_id != IPPROTO_UDP || udp->src_port != htons(load->options.udp_port) || udp_bytes < sizeof(*udp))
+        return NULL;
+    *client_ip = ip->dst_addr;
+    *port = ntohs(udp->dst_port);
+    *bytes = RTE_MIN(udp_bytes - (uint32_t)sizeof(*udp), mbuf->data_len - (uint32_t)LOAD_FRAME_HEAD_BYTES);
+    return (uint8_t *)(udp + 1);
 }

@@ -6,12 +6,9 @@
 #include <sys/prctl.h>
 #include <time.h>
 
-#include <arpa/inet.h>
 #include <rte_ethdev.h>
-#include <rte_ip.h>
-#include <rte_udp.h>
 
-#include "load.h"
+#include "netcode.h"
 
 enum {
     GAMES_TURNS_MAX = 32, /* a pass: answers are looked at in between */
@@ -21,34 +18,32 @@ enum {
     GAMES_DRAIN_ACK_MS_MAX = 14000, /* acknowledgements later than this could not be answered in time */
 };
 
-uint32_t *load_order_create(uint32_t players, struct vx_rng *rng)
+uint32_t *load_order_create(uint32_t players, uint32_t first, struct vx_rng *rng)
 {
     uint32_t *order = malloc(players * sizeof(*order));
     if (order == NULL)
         return NULL;
     for (uint32_t i = 0; i < players; i++) {
-        uint32_t j = vx_rng_below(rng, i + 1); /* Fisher and Yates, inside out */
+        uint32_t base = i < first ? 0 : first, j = base + vx_rng_below(rng, i - base + 1); /* Fisher and Yates, inside out */
         order[i] = order[j];
         order[j] = i;
     }
     return order;
 }
 
-/* The UDP payload of a frame that is for us; NULL for anything else (ARP, IPv6 noise of the link). */
-static const uint8_t *payload_find(const struct load *load, const struct rte_mbuf *mbuf, uint32_t *bytes)
+static void plain_receive(struct load *load, struct rte_mbuf **mbufs, uint32_t count, uint64_t now_ns)
 {
-    const struct rte_ether_hdr *ethernet = rte_pktmbuf_mtod(mbuf, const struct rte_ether_hdr *);
-    const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)(ethernet + 1);
-    const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)(ip + 1);
-    if (mbuf->nb_segs != 1 || mbuf->data_len < LOAD_FRAME_HEAD_BYTES || ethernet->ether_type != htons(RTE_ETHER_TYPE_IPV4))
-        return NULL;
-    if (ip->version_ihl != RTE_IPV4_VHL_DEF || ip->next_proto_id != IPPROTO_UDP || ip->dst_addr != load->options.client_ip)
-        return NULL;
-    uint32_t udp_bytes = ntohs(udp->dgram_len);
-    if (udp->src_port != htons(load->options.udp_port) || udp_bytes < sizeof(*udp))
-        return NULL;
-    *bytes = RTE_MIN(udp_bytes - (uint32_t)sizeof(*udp), mbuf->data_len - (uint32_t)LOAD_FRAME_HEAD_BYTES);
-    return (const uint8_t *)(udp + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t bytes, ip;
+        uint16_t port;
+        const uint8_t *payload = load_payload_find(load, mbufs[i], &bytes, &ip, &port);
+        if (payload == NULL || ip != load->options.client_ip) {
+            load->stats.packets_foreign++;
+            continue;
+        }
+        load->stats.packets_received++;
+        load_answers_take(load, (uint32_t)LOAD_PLAYER_SAID, payload, bytes, now_ns);
+    }
 }
 
 static uint32_t answers_receive(struct load *load)
@@ -56,16 +51,10 @@ static uint32_t answers_receive(struct load *load)
     struct rte_mbuf *mbufs[VX_BURST_MAX];
     uint32_t count = rte_eth_rx_burst(load->port, 0, mbufs, VX_BURST_MAX);
     uint64_t now_ns = load_now_ns(load);
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t bytes;
-        const uint8_t *payload = payload_find(load, mbufs[i], &bytes);
-        if (payload == NULL) {
-            load->stats.packets_foreign++;
-            continue;
-        }
-        load->stats.packets_received++;
-        load_answers_take(load, payload, bytes, now_ns);
-    }
+    if (load->netcode != NULL)
+        load_netcode_receive(load, mbufs, count, now_ns);
+    else
+        plain_receive(load, mbufs, count, now_ns);
     rte_pktmbuf_free_bulk(mbufs, count);
     return count;
 }
@@ -80,7 +69,7 @@ static uint32_t arrivals_play(struct load *load, struct arrivals *arrivals, uint
     uint32_t turns = 0;
     while (turns < GAMES_TURNS_MAX && arrivals->next_ns <= (double)now_ns && load_tx_room(load) > 0) {
         uint32_t player = load->order[arrivals->place];
-        arrivals->place = arrivals->place + 1 < load->options.players ? arrivals->place + 1 : 0;
+        arrivals->place = arrivals->place + 1 < load->playing ? arrivals->place + 1 : 0;
         uint32_t actions = load_turn_play(load, player, (uint64_t)arrivals->next_ns, now_ns);
         /* A gap in proportion to the turn's actions keeps the rate of actions, not of packets; a
          * skipped turn counts as a usual one of two. */
@@ -100,6 +89,19 @@ static void idle(const struct load *load, double next_ns, uint64_t now_ns)
     (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL); /* woken early is as good */
 }
 
+/* What netcode adds to a pass. */
+static uint32_t sessions_step(struct load *load, uint64_t now_ns, uint64_t elapsed_ns)
+{
+    if (load->netcode == NULL)
+        return 0;
+    uint32_t work = load_netcode_step(load, now_ns);
+    if (load->options.storm > 0)
+        load_storm_step(load, now_ns, elapsed_ns);
+    if (load->options.flood > 0)
+        load_flood_step(load, elapsed_ns);
+    return work;
+}
+
 static void games_play(struct load *load)
 {
     struct arrivals arrivals = { .next_ns = (double)load_now_ns(load) };
@@ -111,6 +113,7 @@ static void games_play(struct load *load)
         load_turns_resend(load, now_ns);
         load_acks_send(load, now_ns);
         work += arrivals_play(load, &arrivals, now_ns);
+        work += sessions_step(load, now_ns, now_ns - start_ns);
         load_tx_flush(load);
         if (now_ns >= second_ns) {
             load_report_second(load, (double)(now_ns - start_ns) * 1e-9);
@@ -120,6 +123,23 @@ static void games_play(struct load *load)
             idle(load, arrivals.next_ns, now_ns);
     }
     load->stats.seconds = (double)(now_ns - start_ns) * 1e-9;
+    load->disturbed = false;
+}
+
+/* Netcode's players connect first, but for those who come as a storm. */
+static void sessions_connect(struct load *load)
+{
+    uint64_t start_ns = load_now_ns(load), now_ns = start_ns;
+    load_netcode_invite(load, load->playing, start_ns);
+    while (!load_netcode_settled(load) && !load_stop_requested()) {
+        uint32_t work = answers_receive(load);
+        now_ns = load_now_ns(load);
+        work += load_netcode_step(load, now_ns);
+        load_tx_flush(load);
+        if (work == 0)
+            idle(load, 1e18, now_ns);
+    }
+    load->stats.connect_seconds = (double)(now_ns - start_ns) * 1e-9;
 }
 
 /* Everything that was asked is answered, and every chest has had its grant: none has come for a while. */
@@ -142,6 +162,8 @@ static void games_drain(struct load *load)
         load_turns_resend(load, now_ns);
         if (elapsed_ns < GAMES_DRAIN_ACK_MS_MAX * LOAD_MS)
             load_acks_send(load, now_ns);
+        if (load->netcode != NULL)
+            work += load_netcode_step(load, now_ns);
         load_tx_flush(load);
         if (games_done(load, now_ns, granted_ns))
             return;
@@ -163,7 +185,8 @@ static void games_check(const struct load *load)
 int load_games_run(struct load *load)
 {
     uint32_t players = load->options.players;
-    load->order = load_order_create(players, &load->rng);
+    load->playing = players - load->options.storm;
+    load->order = load_order_create(players, load->playing, &load->rng);
     load->players = aligned_alloc(VX_CACHE_LINE_BYTES, players * sizeof(*load->players));
     if (load->order == NULL || load->players == NULL)
         return -ENOMEM;
@@ -175,8 +198,12 @@ int load_games_run(struct load *load)
     load_timers_create(&load->ack, players);
     if (prctl(PR_SET_TIMERSLACK, 1000) != 0) /* else a sleep of 20 us takes 70 */
         fprintf(stderr, "veltrix-load: timer slack unchanged, latencies will show it\n");
+    if (load->netcode != NULL)
+        sessions_connect(load);
     games_play(load);
     games_drain(load);
     games_check(load);
+    if (load->netcode != NULL)
+        load_netcode_leave(load);
     return 0;
 }

@@ -1,5 +1,6 @@
 /* veltrix-load, private: what its files share. One thread, one port, one queue; the flow is
- * options.c -> device.c -> games.c (turns.c sends, answers.c receives) or bounce.c -> report.c. */
+ * options.c -> device.c -> games.c (turns.c sends, answers.c receives) or bounce.c -> report.c. Over netcode
+ * games.c is also driven by netcode.c (sessions), and packets go through netcode_packets.c. */
 #ifndef VELTRIX_LOAD_H
 #define VELTRIX_LOAD_H
 
@@ -33,6 +34,14 @@ struct load_options {
     uint32_t window; /* bounce: packets outstanding */
     const char *json_path, *receipts_path;
     uint64_t seed;
+    /* netcode */
+    const char *key_path; /* NULL: the plain transport */
+    bool is_netcode;
+    uint64_t protocol_id, client_first; /* client ids count from client_first */
+    uint32_t token_s, timeout_s;
+    double arrive;  /* sessions that begin a second; 0: all at once */
+    uint32_t storm; /* the last so many players arrive at once, while the others play */
+    double flood;   /* packets of a flood for each packet of the players */
 };
 
 enum {
@@ -114,6 +123,14 @@ struct load_stats {
     uint64_t turns_sent, turns_skipped;
     double seconds;
     struct vx_hist latency_ns, latency_second_ns; /* of the run; of the second under way */
+    /* netcode. over: sessions that have ended before their time, for whichever reason */
+    uint64_t sessions_connected, sessions_denied, sessions_failed, sessions_lost, sessions_over;
+    uint64_t requests_sent, keep_alives_sent, keep_alives_received, packets_forged;
+    uint64_t unproved_bytes_sent, unproved_bytes_received; /* of requests; what came back before the challenge was answered */
+    uint64_t packets_players, packets_disturbed, packets_flood; /* disturbed: the players' while a flood was under way */
+    double connect_seconds, storm_seconds;
+    struct vx_hist connect_ms;
+    struct vx_hist latency_quiet_ns, latency_disturbed_ns; /* without and with a storm or flood under way */
 };
 
 enum { LOAD_TX_MAX = 64 };
@@ -121,7 +138,10 @@ struct load {
     struct load_options options;
     struct load_stats stats;
     struct load_player *players;
-    uint32_t *order; /* a permutation of the players: the order of their turns */
+    uint32_t *order;  /* a permutation of the players: the order of their turns */
+    uint32_t playing; /* of order, the first so many have turns */
+    bool disturbed;   /* a storm or a flood is under way */
+    struct load_netcode *netcode; /* NULL: the plain transport */
     struct load_timers resend, ack;
     struct load_set chests, receipts, matches;
     FILE *receipts_file;
@@ -152,9 +172,16 @@ void load_options_usage(FILE *file);
 int load_device_open(struct load *load, const char *program, struct vx_error *error);
 void load_device_close(struct load *load);
 void load_tx_flush(struct load *load);
-/* Writes Ethernet, IPv4 and UDP headers (LOAD_FRAME_HEAD_BYTES) for a payload of the player. UDP
+/* The frame will leave with the next flush, which comes by itself when there is no room for another. */
+void load_tx_add(struct load *load, struct rte_mbuf *mbuf);
+/* Players are spread over source ports, so that RSS spreads them too. */
+uint16_t load_source_port(uint32_t player);
+/* Writes Ethernet, IPv4 and UDP headers (LOAD_FRAME_HEAD_BYTES) for a payload. ip in network order. UDP
  * checksum 0, "none", as IPv4 allows. */
-void load_frame_head(const struct load_options *options, uint32_t player, uint32_t payload_bytes, uint8_t *frame);
+void load_frame_head(const struct load_options *options, uint32_t ip, uint16_t port, uint32_t payload_bytes, uint8_t *frame);
+/* The UDP payload of a frame from the server's port, and which address (network order) and port it is for; NULL for anything
+ * else (ARP, IPv6 noise of the link). */
+uint8_t *load_payload_find(const struct load *load, struct rte_mbuf *mbuf, uint32_t *bytes, uint32_t *ip, uint16_t *port);
 
 /* set.c */
 bool load_set_add(struct load_set *set, uint64_t key, uint32_t value, uint32_t *present); /* false: was there, *present its value */
@@ -169,14 +196,16 @@ void load_turns_resend(struct load *load, uint64_t now_ns);
 void load_acks_send(struct load *load, uint64_t now_ns);
 void load_phase_set(struct load_player *player, enum load_phase phase, uint64_t now_ns);
 
-/* answers.c: what players receive. */
-void load_answers_take(struct load *load, const uint8_t *payload, uint32_t bytes, uint64_t now_ns);
+/* answers.c: what players receive. id: whose it is, or LOAD_PLAYER_SAID: the payload says so. */
+enum { LOAD_PLAYER_SAID = -1 };
+void load_answers_take(struct load *load, uint32_t id, const uint8_t *payload, uint32_t bytes, uint64_t now_ns);
 
 /* games.c, bounce.c: one whole run; 0 or a negative errno. load_stop ends it early. */
 int load_games_run(struct load *load);
 int load_bounce_run(struct load *load);
 bool load_stop_requested(void);
-uint32_t *load_order_create(uint32_t players, struct vx_rng *rng);
+/* A permutation of `first` players, followed by one of the rest. */
+uint32_t *load_order_create(uint32_t players, uint32_t first, struct vx_rng *rng);
 
 /* report.c */
 uint64_t load_actions_unaccounted(const struct load_stats *stats);

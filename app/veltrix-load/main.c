@@ -1,11 +1,11 @@
 /* veltrix-load: plays whole games against veltrixd over any DPDK port, checks every answer, and
  * measures. Exit status 0 only when every action was answered, none wrongly, and no chest was
- * awarded twice. Start-up is the list in main(), undone in reverse. */
+ * awarded twice; over netcode, when besides everybody got in and stayed. Start-up is the list in main(), undone in reverse. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "load.h"
+#include "netcode.h"
 
 static volatile sig_atomic_t stop_requested;
 
@@ -25,6 +25,14 @@ static bool run_was_clean(const struct load_stats *stats)
     return load_actions_unaccounted(stats) == 0 && stats->answers_wrong == 0 && stats->chests_doubled == 0;
 }
 
+/* Everybody got in and stayed, and nobody who had proved nothing was sent more than came from there. */
+static bool sessions_were_clean(const struct load *load)
+{
+    const struct load_stats *stats = &load->stats;
+    return load->netcode == NULL ||
+           (stats->sessions_connected == load->options.players && stats->sessions_over == 0 && stats->unproved_bytes_received <= stats->unproved_bytes_sent);
+}
+
 static int load_run(struct load *load)
 {
     const struct load_options *options = &load->options;
@@ -41,7 +49,7 @@ static int load_run(struct load *load)
         perror(options->receipts_path);
         rc = -1;
     }
-    return rc == 0 && run_was_clean(&load->stats) ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rc == 0 && run_was_clean(&load->stats) && sessions_were_clean(load) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static void load_free(struct load *load)
@@ -51,6 +59,7 @@ static void load_free(struct load *load)
     load_set_free(&load->matches);
     free(load->resend.items);
     free(load->ack.items);
+    load_netcode_free(load);
     free(load->players);
     free(load->order);
 }
@@ -66,11 +75,13 @@ int main(int argc, char **argv)
     }
     if (rc == 0)
         rc = load_device_open(&load, argv[0], &error);
+    load.rng.state = load.options.seed;
+    if (rc == 0 && load.options.is_netcode)
+        rc = load_netcode_create(&load, &error);
     if (rc < 0) {
         fprintf(stderr, "veltrix-load: %s\n", error.text);
         return EXIT_FAILURE;
     }
-    load.rng.state = load.options.seed;
     signal(SIGINT, stop_request);
     signal(SIGTERM, stop_request);
     int status = load_run(&load);

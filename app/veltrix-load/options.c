@@ -15,6 +15,7 @@ enum option_kind { OPTION_U32,
                    OPTION_IP,
                    OPTION_MAC,
                    OPTION_MODE,
+                   OPTION_TRANSPORT,
                    OPTION_DEVICE };
 
 struct option_row {
@@ -47,6 +48,15 @@ static const struct option_row rows[] = {
     { "--json", OPTION_TEXT, FIELD(json_path), 0, 0, "FILE  the report as one flat object" },
     { "--receipts", OPTION_TEXT, FIELD(receipts_path), 0, 0, "FILE  every receipt seen, one a line" },
     { "--seed", OPTION_U64, FIELD(seed), 0, 0, "S  of the random choices (1)" },
+    { "--transport", OPTION_TRANSPORT, FIELD(is_netcode), 0, 0, "plain|netcode  netcode: a session a player, at addresses from --client-ip on (plain)" },
+    { "--key", OPTION_TEXT, FIELD(key_path), 0, 0, "FILE  netcode: the private key that tokens are sealed with" },
+    { "--protocol", OPTION_U64, FIELD(protocol_id), 0, 0, "ID  netcode: the game's 64 bits (0)" },
+    { "--client", OPTION_U64, FIELD(client_first), 0, 0, "ID  netcode: the first player's client id (1)" },
+    { "--expire", OPTION_U32, FIELD(token_s), 1, 86400, "S  netcode: lifetime of tokens (45)" },
+    { "--timeout", OPTION_U32, FIELD(timeout_s), 1, 3600, "S  netcode: silence that ends a session (10)" },
+    { "--arrive", OPTION_REAL, FIELD(arrive), 0, 1e8, "R  netcode: sessions that begin a second, 0 for all at once (20000)" },
+    { "--storm", OPTION_U32, FIELD(storm), 0, VX_PLAYERS_MAX, "N  netcode: the last N players arrive at once after a third of the run (0)" },
+    { "--flood", OPTION_REAL, FIELD(flood), 0, 1000, "R  netcode: every other second R packets of a flood for each of the players' (0)" },
     { "--quiet", OPTION_FLAG, FIELD(quiet), 0, 0, "  no progress lines" },
 };
 
@@ -98,6 +108,9 @@ static int parse_value(const struct option_row *row, const char *text, struct lo
     case OPTION_MODE:
         *(bool *)field = strcmp(text, "bounce") == 0;
         return *(bool *)field || strcmp(text, "games") == 0 ? 0 : vx_error_set(error, -EINVAL, "%s %s: expected games or bounce", row->name, text);
+    case OPTION_TRANSPORT:
+        *(bool *)field = strcmp(text, "netcode") == 0;
+        return *(bool *)field || strcmp(text, "plain") == 0 ? 0 : vx_error_set(error, -EINVAL, "%s %s: expected plain or netcode", row->name, text);
     case OPTION_DEVICE:
         return parse_device(row, text, options, error);
     default:
@@ -115,12 +128,28 @@ static const struct option_row *row_find(const char *name)
 
 static void options_default(struct load_options *options)
 {
-    *options = (struct load_options){ .players = 1000, .rate = 10000, .seconds = 10, .udp_port = 40000, .window = 256, .seed = 1 };
+    *options = (struct load_options){ .players = 1000, .rate = 10000, .seconds = 10, .udp_port = 40000, .window = 256, .seed = 1, .client_first = 1,
+                                      .token_s = 45, .timeout_s = 10, .arrive = 20000 };
     options->server_ip = htonl(0x0a000001);
     options->client_ip = htonl(0x0a000002);
     options->server_mac.addr_bytes[0] = options->client_mac.addr_bytes[0] = 0x02;
     options->server_mac.addr_bytes[5] = 1;
     options->client_mac.addr_bytes[5] = 2;
+}
+
+static int netcode_check(const struct load_options *options, struct vx_error *error)
+{
+    if (!options->is_netcode)
+        return options->storm == 0 && options->flood == 0 ? 0 : vx_error_set(error, -EINVAL, "--storm and --flood: expected --transport netcode");
+    if (options->key_path == NULL)
+        return vx_error_set(error, -EINVAL, "--transport netcode: expected --key, a file that veltrixctl token keygen has made");
+    if (options->bounce)
+        return vx_error_set(error, -EINVAL, "--mode bounce: expected --transport plain");
+    if (options->storm >= options->players)
+        return vx_error_set(error, -EINVAL, "--storm %u: expected fewer than --players, %u", options->storm, options->players);
+    if (options->storm > 0 && options->flood > 0)
+        return vx_error_set(error, -EINVAL, "--storm and --flood: expected one of them, for each needs its own quiet to be compared with");
+    return 0;
 }
 
 int load_options_parse(int argc, char **argv, struct load_options *options, struct vx_error *error)
@@ -144,7 +173,7 @@ int load_options_parse(int argc, char **argv, struct load_options *options, stru
     }
     if (options->device == LOAD_DEVICE_NONE)
         return vx_error_set(error, -EINVAL, "no device: expected --memif, --af-xdp, --vdev or --pci");
-    return 0;
+    return netcode_check(options, error);
 }
 
 void load_options_usage(FILE *file)

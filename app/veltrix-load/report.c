@@ -44,13 +44,41 @@ struct figure {
     double value;
     int decimals;
 };
-enum { FIGURES_MAX = 40 };
+enum { FIGURES_MAX = 64 };
+#define FIGURE(name, value, decimals) figures[count++] = (struct figure){ name, (double)(value), decimals }
+
+static uint32_t netcode_figures(const struct load *load, struct figure *figures, uint32_t count)
+{
+    const struct load_stats *s = &load->stats;
+    FIGURE("sessions_connected", s->sessions_connected, 0);
+    FIGURE("sessions_denied", s->sessions_denied, 0);
+    FIGURE("sessions_failed", s->sessions_failed, 0);
+    FIGURE("sessions_lost", s->sessions_lost, 0);
+    FIGURE("connect_seconds", s->connect_seconds, 3);
+    FIGURE("connect_ms_p50", vx_hist_quantile(&s->connect_ms, 0.5), 0);
+    FIGURE("connect_ms_p99", vx_hist_quantile(&s->connect_ms, 0.99), 0);
+    FIGURE("connect_ms_max", s->connect_ms.max, 0);
+    FIGURE("storm_seconds", s->storm_seconds, 3);
+    FIGURE("requests_sent", s->requests_sent, 0);
+    FIGURE("keep_alives_sent", s->keep_alives_sent, 0);
+    FIGURE("keep_alives_received", s->keep_alives_received, 0);
+    FIGURE("packets_forged", s->packets_forged, 0);
+    FIGURE("packets_players", s->packets_players, 0);
+    FIGURE("packets_disturbed", s->packets_disturbed, 0);
+    FIGURE("packets_flood", s->packets_flood, 0);
+    FIGURE("unproved_bytes_sent", s->unproved_bytes_sent, 0);
+    FIGURE("unproved_bytes_received", s->unproved_bytes_received, 0);
+    FIGURE("latency_us_p50_quiet", quantile_us(&s->latency_quiet_ns, 0.5), 1);
+    FIGURE("latency_us_p99_quiet", quantile_us(&s->latency_quiet_ns, 0.99), 1);
+    FIGURE("latency_us_p50_disturbed", quantile_us(&s->latency_disturbed_ns, 0.5), 1);
+    FIGURE("latency_us_p99_disturbed", quantile_us(&s->latency_disturbed_ns, 0.99), 1);
+    return count;
+}
 
 static uint32_t figures_of(const struct load *load, struct figure figures[FIGURES_MAX])
 {
     const struct load_stats *s = &load->stats;
     uint32_t count = 0;
-#define FIGURE(name, value, decimals) figures[count++] = (struct figure){ name, (double)(value), decimals }
     FIGURE("players", load->options.players, 0);
     FIGURE("seconds", s->seconds, 3);
     FIGURE("actions_sent", s->actions_sent, 0);
@@ -80,6 +108,8 @@ static uint32_t figures_of(const struct load *load, struct figure figures[FIGURE
     FIGURE("latency_us_p99", quantile_us(&s->latency_ns, 0.99), 1);
     FIGURE("latency_us_p999", quantile_us(&s->latency_ns, 0.999), 1);
     FIGURE("latency_us_max", (double)s->latency_ns.max * 1e-3, 1);
+    if (load->netcode != NULL)
+        count = netcode_figures(load, figures, count);
 #undef FIGURE
     VX_ASSERT(count <= FIGURES_MAX);
     return count;
@@ -101,6 +131,6 @@ int load_report_final(const struct load *load)
     struct figure figures[FIGURES_MAX];
     uint32_t count = figures_of(load, figures);
     for (uint32_t i = 0; i < count; i++)
-        printf("%-20s %.*f\n", figures[i].name, figures[i].decimals, figures[i].value);
+        printf("%-24s %.*f\n", figures[i].name, figures[i].decimals, figures[i].value);
     return load->options.json_path == NULL ? 0 : json_write(load->options.json_path, figures, count);
 }

@@ -8,7 +8,7 @@
 #include <rte_ip.h>
 #include <rte_udp.h>
 
-#include "load.h"
+#include "netcode.h"
 
 void load_phase_set(struct load_player *player, enum load_phase phase, uint64_t now_ns)
 {
@@ -57,28 +57,48 @@ static struct vx_wire_action action_of(const struct load_player *player, const s
     return action;
 }
 
-/* Queues the turn's packet; a pool without buffers is a lost packet, which the resend makes good. */
-static void turn_transmit(struct load *load, uint32_t id, const struct load_turn *turn)
+static void turn_write(const struct load *load, uint32_t id, const struct load_turn *turn, uint8_t *payload)
 {
-    struct load_player *player = &load->players[id];
-    uint32_t payload_bytes = sizeof(struct vx_wire_header) + turn->count * (uint32_t)sizeof(struct vx_wire_action);
-    struct rte_mbuf *mbuf = rte_pktmbuf_alloc(load->pool);
-    if (mbuf == NULL)
-        return;
-    uint8_t *frame = (uint8_t *)rte_pktmbuf_append(mbuf, (uint16_t)(LOAD_FRAME_HEAD_BYTES + payload_bytes));
-    load_frame_head(&load->options, id, payload_bytes, frame);
-    struct vx_wire_header *header = (struct vx_wire_header *)(frame + LOAD_FRAME_HEAD_BYTES);
+    const struct load_player *player = &load->players[id];
+    struct vx_wire_header *header = (struct vx_wire_header *)payload;
     struct vx_wire_action *actions = (struct vx_wire_action *)(header + 1);
-    *header = (struct vx_wire_header){ VX_WIRE_MAGIC_CLIENT, VX_WIRE_VERSION, turn->count, 0, id, turn->number, player->seen };
+    *header = (struct vx_wire_header){ VX_WIRE_MAGIC_CLIENT, VX_WIRE_VERSION, turn->count, 0, load->netcode != NULL ? 0 : id, turn->number, player->seen };
     for (uint32_t i = 0; i < turn->count; i++)
         actions[i] = action_of(player, turn, i);
+}
+
+static struct rte_mbuf *turn_frame(struct load *load, uint32_t id, const struct load_turn *turn, uint32_t bytes)
+{
+    struct rte_mbuf *mbuf = rte_pktmbuf_alloc(load->pool);
+    if (mbuf == NULL)
+        return NULL;
+    uint8_t *frame = (uint8_t *)rte_pktmbuf_append(mbuf, (uint16_t)(LOAD_FRAME_HEAD_BYTES + bytes));
+    load_frame_head(&load->options, load->options.client_ip, load_source_port(id), bytes, frame);
+    turn_write(load, id, turn, frame + LOAD_FRAME_HEAD_BYTES);
     struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(frame + RTE_ETHER_HDR_LEN);
     struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
     udp->dgram_cksum = rte_ipv4_udptcp_cksum(ip, udp);
-    player->told = player->seen;
-    load->tx[load->tx_count++] = mbuf;
-    if (load->tx_count == LOAD_TX_MAX)
-        load_tx_flush(load);
+    return mbuf;
+}
+
+/* Queues the turn's packet; a pool without buffers is a lost packet, which the resend makes good. */
+static void turn_transmit(struct load *load, uint32_t id, const struct load_turn *turn, uint64_t now_ns)
+{
+    uint32_t bytes = sizeof(struct vx_wire_header) + turn->count * (uint32_t)sizeof(struct vx_wire_action);
+    struct rte_mbuf *mbuf;
+    if (load->netcode != NULL) {
+        uint8_t *payload = load_netcode_payload(load, id, bytes, now_ns, &mbuf);
+        if (payload == NULL)
+            return;
+        turn_write(load, id, turn, payload);
+        load_sealed_end(load, mbuf);
+    } else {
+        mbuf = turn_frame(load, id, turn, bytes);
+        if (mbuf == NULL)
+            return;
+        load_tx_add(load, mbuf);
+    }
+    load->players[id].told = load->players[id].seen;
 }
 
 /* Numbers the chosen turn, starts its timer and sends it. False, with nothing changed, when there
@@ -94,7 +114,7 @@ static bool turn_send(struct load *load, uint32_t id, struct load_turn *turn, ui
     player->number += turn->count;
     load->stats.actions_sent += turn->count;
     load->stats.turns_sent++;
-    turn_transmit(load, id, turn);
+    turn_transmit(load, id, turn, now_ns);
     return true;
 }
 
@@ -195,7 +215,7 @@ uint32_t load_turn_play(struct load *load, uint32_t id, uint64_t scheduled_ns, u
 {
     struct load_player *player = &load->players[id];
     struct load_turn *turn = turn_free(player);
-    if (turn == NULL || load->resend.tail - load->resend.head > load->resend.mask) {
+    if (turn == NULL || !load_netcode_may_play(load, id) || load->resend.tail - load->resend.head > load->resend.mask) {
         load->stats.turns_skipped++;
         return 0;
     }
@@ -240,7 +260,7 @@ void load_turns_resend(struct load *load, uint64_t now_ns)
         timer.due_ns = now_ns + LOAD_RESEND_MS * LOAD_MS;
         VX_ASSERT(load_timers_push(&load->resend, timer));
         load->stats.packets_resent++;
-        turn_transmit(load, timer.player, turn);
+        turn_transmit(load, timer.player, turn, now_ns);
     }
 }
 
