@@ -119,6 +119,18 @@ void results_clear(struct vx_shard *shard, uint32_t slot)
     shard->players[slot].results = 0;
 }
 
+void results_enter(struct vx_shard *shard, uint32_t slot, uint32_t seen)
+{
+    struct player *player = &shard->players[slot];
+    struct outbox *outbox = &shard->outboxes[slot];
+    if (seen > RESULT_NUMBER_MAX || outbox->issued - player->results == seen)
+        return;
+    for (uint32_t i = 0; i < player->results; i++)
+        outbox->results[i].number = seen + 1 + i;
+    outbox->issued = seen + player->results;
+    player->acked = seen;
+}
+
 static void results_tell(struct vx_shard *shard, uint32_t slot)
 {
     const struct outbox *outbox = &shard->outboxes[slot];

@@ -199,8 +199,11 @@ static void action_in(struct vx_shard *shard, const struct vx_event *event)
         action_count(shard, event, VX_CODE_STALE);
         return;
     }
-    if (VX_UNLIKELY(player->state == PLAYER_OFFLINE && event->type != VX_ACTION_LEAVE))
+    if (VX_UNLIKELY(player->state == PLAYER_OFFLINE && event->type != VX_ACTION_LEAVE)) {
+        if (player->link == LINK_PLAIN)
+            results_enter(shard, event->slot, event->seen);
         VX_ASSERT(player_event(shard, event->slot, EVENT_ENTER, NULL) == VX_CODE_OK);
+    }
     enum vx_code code = action_do(shard, event);
     trail_add(shard, event, code);
     action_count(shard, event, code);

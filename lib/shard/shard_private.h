@@ -17,6 +17,7 @@
 enum {
     NONE = UINT32_MAX, /* VX_WHEEL_NONE, too */
     RESULTS_MAX = 8,        /* unacknowledged results of one player */
+    RESULT_NUMBER_MAX = INT32_MAX, /* what a client that enters says it has is believed up to here */
     RESULTS_FOR_FIND = 4,   /* with as many waiting a player begins nothing new … */
     RESULTS_FOR_STRIKE = 4, /* … strikes are told without repetition … */
     RESULTS_FOR_LOOT = 5,   /* … and loot waits … */
@@ -175,6 +176,9 @@ void results_acknowledge(struct vx_shard *shard, uint32_t slot, uint32_t seen);
 void results_clear(struct vx_shard *shard, uint32_t slot);
 /* True when the player has had all its repeats: gone. */
 bool results_repeat(struct vx_shard *shard, uint32_t slot);
+/* A player of the plain transport comes back, to a server that may have given up its results, or been started anew, and waits
+ * for the number after `seen`: numbers go on from there. */
+void results_enter(struct vx_shard *shard, uint32_t slot, uint32_t seen);
 /* A new connection counts from 1: what is unacknowledged gets new numbers and is told at once, but for what says
  * where the player stands, which the caller tells afresh. */
 void results_restart(struct vx_shard *shard, uint32_t slot);

@@ -346,6 +346,8 @@ void m_loot(struct model *model, struct m_player *player, const struct vx_reply 
     if (row->player != m_id(model, player) || row->item != reply->arg16 || row->amount != reply->c)
         m_wrong(model, player, "receipt %lx is told as item %u × %u; the ledger has player %u, item %u × %u", receipt, reply->arg16, reply->c, row->player, row->item,
                 row->amount);
+    if (grant->is_told && (player->may_enter || player->results_loose))
+        return; /* it came while the player was away, and has another number now */
     if (grant->is_told)
         m_wrong(model, player, "receipt %lx is told for the second time", receipt);
     if (reply->result_number == 0)

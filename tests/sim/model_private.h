@@ -86,6 +86,8 @@ struct m_player {
     struct m_result results[M_OUTBOX];
     uint32_t result_count, issued, acked, repeats, repeat_ms, repeat_due_ms, round_next;
     uint32_t doubted_ms; /* the repeat_due_ms at which it was found that they may have gone */
+    bool may_enter;      /* it may have gone and come back: … */
+    uint32_t enter_seen; /* … then its results are numbered on from here */
     bool results_loose;  /* when they are told again is not known */
     bool doubted_before; /* … and they might have gone before that */
     struct m_strike *strikes;
@@ -206,6 +208,8 @@ void m_results_pass_time(struct model *model, struct m_player *player);
 void m_results_doubt(const struct model *model, struct m_player *player);
 void m_results_gone(struct model *model, struct m_player *player);
 void m_results_enter(struct model *model, struct m_player *player, uint32_t seen);
+/* It may have gone before this action, and enter with it. */
+void m_results_may_enter(struct m_player *player, uint32_t seen);
 
 /* model_match.c: guards and effects of rows that concern a match */
 struct m_match *m_match_find(struct model *model, uint32_t shard, uint32_t id);

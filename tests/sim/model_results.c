@@ -91,8 +91,35 @@ static void repeated(struct model *model, struct m_player *player, const struct 
     player->results_unsure = 0;
 }
 
+/* A number that only a player can be given who had gone and has entered anew: what waited has gone with it, but for what
+ * came while it was away and is told again. */
+static bool has_entered(const struct m_player *player, const struct vx_reply *reply, bool *is_known)
+{
+    uint32_t first = player->result_count > 0 ? player->results[0].number : player->issued + 1, index = reply->result_number - first;
+    bool fits = reply->result_number == player->issued + 1 || (index < player->result_count && is_same(&player->results[index], reply));
+    *is_known = false;
+    if (!player->may_enter || fits || reply->result_number <= player->enter_seen)
+        return false;
+    for (uint32_t i = 0; i < player->result_count; i++)
+        *is_known = *is_known || is_same(&player->results[i], reply);
+    return true;
+}
+
 bool m_results_number(struct model *model, struct m_player *player, const struct vx_reply *reply)
 {
+    bool is_known;
+    if (has_entered(player, reply, &is_known)) {
+        player->may_enter = (player->may & 1u << M_OFFLINE) != 0;
+        player->result_count = player->results_unsure = 0;
+        player->acked = player->enter_seen;
+        player->issued = reply->result_number - 1;
+        player->results_loose = true;
+        if (is_known) {
+            player->issued++;
+            player->results[player->result_count++] = (struct m_result){ reply->result_number, reply->a, reply->b, reply->c, reply->arg16, reply->type, reply->code };
+            return false;
+        }
+    }
     if (reply->result_number == player->issued + 1) {
         if (player->result_count == M_OUTBOX && !player->results_sure) { /* so the first have gone, and the others began anew */
             results_shift(player, player->results_unsure);
@@ -160,5 +187,22 @@ void m_results_pass_time(struct model *model, struct m_player *player)
 /* A client that comes says what it has; numbers go on from there. */
 void m_results_enter(struct model *model, struct m_player *player, uint32_t seen)
 {
-    (void)model, (void)player, (void)seen;
+    (void)model;
+    player->may_enter = false;
+    m_results_may_enter(player, seen);
+    player->may_enter = player->may_enter && !(player->results_sure && !player->results_loose);
+    if (seen > INT32_MAX)
+        return;
+    for (uint32_t i = 0; i < player->result_count; i++)
+        player->results[i].number = seen + 1 + i;
+    player->issued = seen + player->result_count;
+    player->acked = seen;
+}
+
+void m_results_may_enter(struct m_player *player, uint32_t seen)
+{
+    if (seen > INT32_MAX)
+        return;
+    player->enter_seen = player->may_enter && player->enter_seen < seen ? player->enter_seen : seen;
+    player->may_enter = true;
 }

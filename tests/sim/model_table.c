@@ -152,12 +152,13 @@ static bool move_too_fast(struct model *model, struct m_player *player, const st
 static bool ack_is_bad(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
 {
     (void)model, (void)reply;
-    return action->a > player->issued;
+    return action->a > player->issued || ((player->may_enter || player->results_loose) && action->a > player->enter_seen);
 }
 
 static bool ack_fits(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
 {
-    return !ack_is_bad(model, player, action, reply);
+    (void)model, (void)reply;
+    return action->a <= player->issued;
 }
 
 static bool proposal_of_nobody(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
@@ -445,6 +446,8 @@ static void enter(struct model *model, struct m_player *player, uint32_t seen)
         player->moved_ms = model->now_ms;
         player->match = NULL;
         m_results_enter(model, player, seen);
+    } else {
+        m_results_may_enter(player, seen);
     }
     player->position_known = player->moved_known = for_sure;
 }
@@ -488,5 +491,7 @@ void m_notice(struct model *model, struct m_player *player, const struct vx_repl
 {
     if (reply->result_number != 0 && !m_results_number(model, player, reply))
         return; /* said before */
+    if ((player->may_enter || player->results_loose) && reply->type == VX_RESULT_PROPOSAL && player->match != NULL && player->match->id == reply->a)
+        return; /* said before, too, under another number */
     observe(model, player, NULL, reply);
 }

@@ -163,6 +163,29 @@ static void test_proposal_falls_apart(void)
     world_close(&world);
 }
 
+/* The server gave up what BERT never acknowledged, or was started anew: BERT waits for the number after `seen`. */
+static void test_numbers_go_on_from_seen(void)
+{
+    world_open(&world, 1, 200);
+    world.deaf = true;
+    (void)world_act(&world, ANNA, VX_ACTION_FIND, 0, 0, 1500, 0);
+    (void)world_act(&world, BERT, VX_ACTION_FIND, 0, 0, 1500, 0);
+    world_wait(&world, 60000, true, true);
+    CU_ASSERT(vx_shard_counters(world.shard)->players_online == 0);
+    world.deaf = false;
+    world.seen[ANNA] = 17; /* of a server before this one */
+    (void)world_act(&world, ANNA, VX_ACTION_FIND, 0, 0, 1500, 0);
+    (void)world_act(&world, BERT, VX_ACTION_FIND, 0, 0, 1500, 0);
+    world_wait(&world, 100, true, true);
+    const struct vx_reply *anna = world_last(&world, ANNA, VX_RESULT_PROPOSAL), *bert = world_last(&world, BERT, VX_RESULT_PROPOSAL);
+    CU_ASSERT_FATAL(anna != NULL && bert != NULL);
+    CU_ASSERT(anna->result_number == 18 && bert->result_number == 1);
+    CU_ASSERT(world.seen[ANNA] == 18 && world.seen[BERT] == 1);
+    CU_ASSERT(is(world_act(&world, ANNA, VX_ACTION_ACK, 0, 18, 0, 0), VX_RESULT_OK, VX_CODE_OK));
+    CU_ASSERT(is(world_act(&world, BERT, VX_ACTION_ACK, 0, 2, 0, 0), VX_RESULT_ERROR, VX_CODE_BAD_ARGUMENT));
+    world_close(&world);
+}
+
 static void test_silence_ends_everything(void)
 {
     uint32_t seed;
@@ -206,6 +229,7 @@ int main(void)
         { "action numbers", test_action_numbers },
         { "repeated until acknowledged", test_repeated_until_acknowledged },
         { "a proposal falls apart", test_proposal_falls_apart },
+        { "numbers go on from seen", test_numbers_go_on_from_seen },
         { "silence ends everything", test_silence_ends_everything },
         { "draining", test_draining },
         { "no memory", test_no_memory },
