@@ -11,7 +11,7 @@ import tempfile
 from server import CLIENT_CPU, ROOT, SERVER_CPU, Testpmd, Veltrixd, difference, load
 
 PLAYERS, FEW = 120000, 1200
-WINDOW = 512  # packets outstanding: half of what the port holds, so that neither side waits for the other
+WINDOW = 1000  # packets outstanding: what a ring of the port holds; more wait at the sender
 REFUSED_PLAYERS = 120  # of 120,000: one packet in a thousand is accepted
 
 

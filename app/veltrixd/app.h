@@ -3,6 +3,7 @@
 #define VX_APP_H
 
 #include <jansson.h>
+#include <rte_config.h>
 
 #include "vx_config.h"
 #include "vx_control.h"
@@ -19,6 +20,7 @@
 struct app_lcore {
     const struct vx_config_lcore *config;
     unsigned id;            /* EAL lcore */
+    int numa;               /* its node, or SOCKET_ID_ANY */
     struct app *app;
     struct vx_io *io;       /* NULL: no io role */
     const struct vx_port *port; /* the one that io polls */
@@ -59,7 +61,9 @@ struct app {
     uint64_t ports_watched_cycles;
     struct vx_rules *rules;
     struct rte_ring *spread[VX_PORTS_MAX][VX_IO_LCORES_MAX]; /* [port][queue], where caps.spread */
-    struct rte_mempool *pool, *capture_pool;
+    struct rte_mempool *pools[RTE_MAX_NUMA_NODES]; /* packets, of each node that io lcores run on; without hugepages there is one */
+    struct rte_mempool *queue_pools[VX_PORTS_MAX][VX_IO_LCORES_MAX]; /* the same, by who polls: [port][queue] */
+    struct rte_mempool *capture_pool;
     struct vx_arenas *arenas;
     struct rte_ring **actions[VX_IO_LCORES_MAX];               /* [io][shard] */
     struct rte_ring *replies[VX_SHARD_LCORES_MAX][VX_IO_LCORES_MAX];
@@ -96,8 +100,15 @@ void app_rules_watch(struct app *app);
 int app_setup(struct app *app, struct vx_error *error);
 void app_teardown(struct app *app);
 int app_formula_start(struct app *app, struct vx_error *error);
-/* A ring with one producer and one consumer; NULL with a sentence. */
-struct rte_ring *app_ring_create(const char *kind, unsigned a, unsigned b, unsigned element_bytes, unsigned count, struct vx_error *error);
+/* numa.c. Start-up: where each lcore is, and packet pools near those that receive. */
+int app_numa_start(struct app *app, struct vx_error *error);
+/* The node of the index-th lcore that has the role; SOCKET_ID_ANY where nodes are not told apart. */
+int app_numa_of(const struct app *app, uint32_t role, uint32_t index);
+struct rte_mempool *app_numa_pool(const struct app *app, int numa);
+/* Each pool: node, buffers, buffers in use. Control thread. */
+json_t *app_numa_json(const struct app *app);
+/* A ring with one producer and one consumer, near the node of who reads it; NULL with a sentence. */
+struct rte_ring *app_ring_create(const char *kind, unsigned a, unsigned b, unsigned element_bytes, unsigned count, int numa, struct vx_error *error);
 /* netcode.c. Checks what the schema cannot: keys, protocol id, addresses. Nothing to do for the plain transport. */
 int app_netcode_check(const struct vx_config *config, struct vx_error *error);
 int app_netcode_start(struct app *app, struct vx_error *error);

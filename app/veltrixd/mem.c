@@ -39,8 +39,7 @@ static json_t *dpdk_json(const struct app *app)
             heap += stats.heap_totalsz_bytes;
             used += stats.heap_allocsz_bytes;
         }
-    return json_pack("{s:I,s:I,s:I,s:I}", "heap_bytes", (json_int_t)heap, "used_bytes", (json_int_t)used, "mbufs", (json_int_t)app->config.memory.mbufs, "mbufs_in_use",
-                     (json_int_t)rte_mempool_in_use_count(app->pool));
+    return json_pack("{s:I,s:I,s:o}", "heap_bytes", (json_int_t)heap, "used_bytes", (json_int_t)used, "packets", app_numa_json(app));
 }
 
 struct text {

@@ -139,8 +139,8 @@ int app_netcode_start(struct app *app, struct vx_error *error)
                             vx_admission_bytes(&admission) >> 10);
     own->admission = vx_admission_create(memory, &admission, app_now_ms(app));
     for (uint32_t io = 0; io < app->io_count; io++) {
-        own->asks[io] = app_ring_create("asks", io, 0, sizeof(struct vx_admission_ask), ASK_RING, error);
-        own->verdicts[io] = app_ring_create("verdicts", io, 0, sizeof(struct vx_admission_verdict), ASK_RING, error);
+        own->asks[io] = app_ring_create("asks", io, 0, sizeof(struct vx_admission_ask), ASK_RING, app_numa_of(app, VX_ROLE_IO, 0), error);
+        own->verdicts[io] = app_ring_create("verdicts", io, 0, sizeof(struct vx_admission_verdict), ASK_RING, app_numa_of(app, VX_ROLE_IO, io), error);
         if (own->asks[io] == NULL || own->verdicts[io] == NULL)
             return -ENOMEM;
     }

@@ -37,7 +37,7 @@ int app_ports_start(struct app *app, struct vx_error *error)
 {
     for (uint32_t i = 0; i < app->config.port_count; i++) {
         struct vx_port *port = &app->ports[i];
-        int rc = vx_port_start(port, app->pool, error);
+        int rc = vx_port_start(port, app->queue_pools[i], error);
         if (rc != 0)
             return rc;
         app->ports_started++;

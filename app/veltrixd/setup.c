@@ -15,15 +15,13 @@ enum {
     REPLY_RING = 8192,
     GRANT_RING = 4096,
     SPREAD_RING = 2048, /* packets on their way to the io lcore of their flow: 32 full bursts */
-    MBUF_CACHE = 256,
-    MBUF_DATA_BYTES = RTE_PKTMBUF_HEADROOM + 2048,
 };
 
-struct rte_ring *app_ring_create(const char *kind, unsigned a, unsigned b, unsigned element_bytes, unsigned count, struct vx_error *error)
+struct rte_ring *app_ring_create(const char *kind, unsigned a, unsigned b, unsigned element_bytes, unsigned count, int numa, struct vx_error *error)
 {
     char name[RTE_RING_NAMESIZE];
     (void)snprintf(name, sizeof(name), "%s_%u_%u", kind, a, b);
-    struct rte_ring *ring = rte_ring_create_elem(name, element_bytes, count, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
+    struct rte_ring *ring = rte_ring_create_elem(name, element_bytes, count, numa, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
     if (ring == NULL)
         (void)vx_error_set(error, -ENOMEM, "ring %s of %u elements: %s", name, count, rte_strerror(rte_errno));
     return ring;
@@ -37,17 +35,18 @@ static int rings_create(struct app *app, struct vx_error *error)
         if (app->actions[io] == NULL)
             return vx_error_set(error, -ENOMEM, "no memory for %u ring names", shards);
         for (uint32_t shard = 0; shard < shards; shard++)
-            if ((app->actions[io][shard] = app_ring_create("actions", io, shard, sizeof(struct vx_event), app->config.shards.ring_events, error)) == NULL)
+            if ((app->actions[io][shard] = app_ring_create("actions", io, shard, sizeof(struct vx_event), app->config.shards.ring_events,
+                                                           app_numa_of(app, VX_ROLE_SHARD, shard % app->shard_lcore_count), error)) == NULL)
                 return -ENOMEM;
     }
     for (uint32_t lane = 0; lane < app->shard_lcore_count; lane++) {
         for (uint32_t io = 0; io < app->io_count; io++) {
-            if ((app->replies[lane][io] = app_ring_create("replies", lane, io, sizeof(struct vx_reply), REPLY_RING, error)) == NULL)
+            if ((app->replies[lane][io] = app_ring_create("replies", lane, io, sizeof(struct vx_reply), REPLY_RING, app_numa_of(app, VX_ROLE_IO, io), error)) == NULL)
                 return -ENOMEM;
             app->io_replies[io][lane] = app->replies[lane][io];
         }
-        app->grants[lane] = app_ring_create("grants", lane, 0, sizeof(struct vx_grant), GRANT_RING, error);
-        app->acks[lane] = app_ring_create("acks", lane, 0, sizeof(struct vx_event), GRANT_RING, error);
+        app->grants[lane] = app_ring_create("grants", lane, 0, sizeof(struct vx_grant), GRANT_RING, app_numa_of(app, VX_ROLE_SHARD, lane), error);
+        app->acks[lane] = app_ring_create("acks", lane, 0, sizeof(struct vx_event), GRANT_RING, app_numa_of(app, VX_ROLE_SHARD, lane), error);
         if (app->grants[lane] == NULL || app->acks[lane] == NULL)
             return -ENOMEM;
     }
@@ -75,12 +74,12 @@ static int io_start(struct app *app, struct app_lcore *lcore, uint32_t index, st
     const struct vx_port_caps *caps = &device->caps;
     lcore->port = device;
     struct vx_io_config io = {
-        .port = device->id, .queue = lcore->config->queue, .index = index, .pool = app->pool,
+        .port = device->id, .queue = lcore->config->queue, .index = index, .pool = app_numa_pool(app, lcore->numa),
         .answers_control = port->owned, .rx_checksums = caps->rx_checksums, .tx_checksums = caps->tx_checksums,
         .players = config->transport.players, .shards = config->shards.count,
         .window_cycles = app->cycles_per_s / 1000000 * config->transport.window_us, .cycles_per_s = app->cycles_per_s,
         .packets_per_s = config->transport.packets_per_s, .busy_per_s = config->transport.busy_per_s,
-        .actions = app->actions[index], .replies = app->io_replies[index], .reply_rings = app->shard_lcore_count, .numa = caps->numa,
+        .actions = app->actions[index], .replies = app->io_replies[index], .reply_rings = app->shard_lcore_count, .numa = lcore->numa,
     };
     io.filter.port = config->transport.udp_port;
     io.filter.address4_count = port->address4_count;
@@ -112,7 +111,7 @@ static void shards_describe(struct app *app, struct app_lcore *lcore, uint32_t i
         .index = index, .shard_first = index, .shard_step = app->shard_lcore_count,
         .shard_count = (config->shards.count - index + app->shard_lcore_count - 1) / app->shard_lcore_count,
         .io_count = app->io_count, .actions = app->actions, .replies = app->replies[index], .formula = app->formula,
-        .grants = app->grants[index], .acks = app->acks[index], .trace = lcore->trace, .arenas = app->arenas, .numa = SOCKET_ID_ANY,
+        .grants = app->grants[index], .acks = app->acks[index], .trace = lcore->trace, .arenas = app->arenas, .numa = lcore->numa,
         .shard = { .epoch = app->epoch, .players_max = players, .hunts_max = config->shards.hunts_max ? config->shards.hunts_max : players / 2 + 1,
                    .seed = config->shards.seed, .proposal_ms = config->shards.proposal_ms, .search_ms_max = config->shards.search_ms,
                    .hunt_ms = config->shards.hunt_ms, .idle_ms = config->shards.idle_ms, .repeat_ms = config->shards.repeat_ms,
@@ -137,10 +136,9 @@ int app_setup(struct app *app, struct vx_error *error)
         app->io_count += (app->lcores[i].config->roles & VX_ROLE_IO) != 0;
         app->shard_lcore_count += (app->lcores[i].config->roles & VX_ROLE_SHARD) != 0;
     }
-    app->pool = rte_pktmbuf_pool_create("packets", config->memory.mbufs, MBUF_CACHE, 0, MBUF_DATA_BYTES, SOCKET_ID_ANY);
-    if (app->pool == NULL)
-        return vx_error_set(error, -ENOMEM, "memory.mbufs = %u: no memory for the pool: %s", config->memory.mbufs, rte_strerror(rte_errno));
-    int rc = app_capture_create(app, error);
+    int rc = app_numa_start(app, error);
+    if (rc == 0)
+        rc = app_capture_create(app, error);
     if (rc == 0)
         rc = vx_arenas_create(config->shards.count, config->memory.arena_mib, -1, &app->arenas, error);
     if (rc == 0)
@@ -163,7 +161,7 @@ int app_setup(struct app *app, struct vx_error *error)
         if (lcore->gaps == NULL || lcore->pauses == NULL)
             return vx_error_set(error, -ENOMEM, "no memory for lcore %u's pauses", lcore->id);
         if (lcore->config->roles & VX_ROLE_SHARD) {
-            lcore->trace = vx_trace_create(SOCKET_ID_ANY); /* NULL: no feeds of this lcore */
+            lcore->trace = vx_trace_create(lcore->numa); /* NULL: no feeds of this lcore */
             shards_describe(app, lcore, lane++);
         }
         if (lcore->config->roles & VX_ROLE_IO)

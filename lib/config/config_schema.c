@@ -48,7 +48,7 @@ const struct setting config_settings[] = {
     LIVE("idle", "sleep_us", IN_CONFIG(idle_sleep_us), 1, 1000, 20, "us", "length of one sleep", "the next pass without work"),
 
     { "memory", "huge", SETTING_BOOLEAN, IN_CONFIG(memory.huge), 0, 1, 1, "", "", "", "take huge pages", "" },
-    NUMBER("memory", "mbufs", IN_CONFIG(memory.mbufs), 512, 1 << 24, 8192, "buffers", "packet buffers of each NUMA node"),
+    NUMBER("memory", "mbufs", IN_CONFIG(memory.mbufs), 512, 1 << 24, 8192, "buffers", "packet buffers of each NUMA node that io lcores run on"),
     NUMBER("memory", "arena_mib", IN_CONFIG(memory.arena_mib), 1, 1 << 20, 32, "MiB", "memory that shards take their state from"),
 
     { "transport", "kind", SETTING_CHOICE, IN_CONFIG(transport.kind), 0, 1, VX_TRANSPORT_PLAIN, "", "plain netcode", "", "plain: player ids are believed, for trusted networks; netcode: connect tokens, everything sealed", "" },

@@ -47,7 +47,7 @@ static int queues_start(struct vx_port *port)
     caps->rx_descriptors = caps->tx_descriptors = port->config.descriptors;
     int rc = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &caps->rx_descriptors, &caps->tx_descriptors);
     for (uint16_t queue = 0; rc == 0 && queue < port->config.queues; queue++) {
-        rc = rte_eth_rx_queue_setup(port->id, queue, caps->rx_descriptors, (unsigned)SOCKET_ID_ANY, NULL, port->pool);
+        rc = rte_eth_rx_queue_setup(port->id, queue, caps->rx_descriptors, (unsigned)SOCKET_ID_ANY, NULL, port->pools[queue]);
         if (rc == 0)
             rc = rte_eth_tx_queue_setup(port->id, queue, caps->tx_descriptors, (unsigned)SOCKET_ID_ANY, NULL);
     }
@@ -101,9 +101,9 @@ static int identity_read(struct vx_port *port, struct vx_error *error)
     return 0;
 }
 
-int vx_port_start(struct vx_port *port, struct rte_mempool *pool, struct vx_error *error)
+int vx_port_start(struct vx_port *port, struct rte_mempool *const *pools, struct vx_error *error)
 {
-    port->pool = pool;
+    port->pools = pools;
     int rc = port_configure(port, error);
     if (rc == 0)
         rc = identity_read(port, error);

@@ -88,7 +88,7 @@ struct vx_port {
     char argument[VX_PATH_BYTES * 2];   /* for EAL: --vdev=… or --allow=… */
     uint16_t id;                        /* DPDK's port number; io lcores read it at start only */
     struct vx_port_caps caps;
-    struct rte_mempool *pool;
+    struct rte_mempool *const *pools;   /* [queue] */
     void *private;                      /* the driver's own */
     char notes[VX_PORT_NOTES_MAX][240]; /* what the operator should know, found at start */
     uint32_t note_count;
@@ -110,8 +110,9 @@ struct vx_port {
 /* 0 or -EINVAL when no driver of the list (it ends with NULL) has the kind, or the driver refuses. */
 int vx_port_prepare(struct vx_port *port, const struct vx_port_driver *const *drivers, const struct vx_port_config *config, uint32_t index,
                     struct vx_error *error);
-/* After rte_eal_init: configures and starts the device, queues and descriptors within its limits. */
-int vx_port_start(struct vx_port *port, struct rte_mempool *pool, struct vx_error *error);
+/* After rte_eal_init: configures and starts the device, queues and descriptors within its limits. pools: what each queue
+ * receives into, near the lcore that polls it; borrowed, and read again after a reset. */
+int vx_port_start(struct vx_port *port, struct rte_mempool *const *pools, struct vx_error *error);
 void vx_port_stop(struct vx_port *port);
 /* Adds a sentence to port->notes; what does not fit is dropped. */
 void vx_port_note(struct vx_port *port, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -219,8 +219,22 @@ def idle_policies_do_what_they_say(folder):
     assert passes["sleep"] < 20000 < 100000 < min(passes["busy"], passes["pause"], passes["sleep late"])
 
 
+def one_core_has_all_roles(folder):
+    """The smallest machine: io, shards, control, ledger and formula worker on one core, games played from another."""
+    server = appliance.Appliance(folder, memif(folder), more="idle = { policy = 'sleep', after_polls = 10, sleep_us = 50 },")
+    path = pathlib.Path(folder) / "veltrix.lua"
+    path.write_text(re.sub(r"lcores = .*", f'lcores = {{ {{ cpu = {appliance.SERVER_CPU}, roles = {{ "io", "shard", "control" }}, port = 1, queue = 0 }} }},', path.read_text()))
+    with server:
+        for thread in pathlib.Path(f"/proc/{server.process.pid}/task").iterdir():
+            allowed = re.search(r"Cpus_allowed_list:\s*(\S+)", (thread / "status").read_text()).group(1)
+            name = (thread / "comm").read_text().strip()
+            assert allowed == str(appliance.SERVER_CPU), f"thread {name} may run on {allowed}"
+        assert load(folder, 2).wait(timeout=30) == 0
+        assert server.io()["io"]["actions_in"] > 5000
+
+
 def main():
-    tests = [bad_configurations_are_refused, good_configurations_are_good, wrong_arguments_are_explained, what_is_missing_is_said_at_start, systemd_is_told,
+    tests = [one_core_has_all_roles, bad_configurations_are_refused, good_configurations_are_good, wrong_arguments_are_explained, what_is_missing_is_said_at_start, systemd_is_told,
              sigterm_drains_and_reports, sigint_does_the_same, an_account_that_does_not_balance_is_found_out, idle_policies_do_what_they_say]
     failed = 0
     for test in tests:
