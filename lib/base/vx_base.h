@@ -99,13 +99,17 @@ static inline uint32_t vx_hist_slot(uint64_t value)
     uint32_t slot = ((shift + 1) << VX_HIST_STEP_BITS) + (uint32_t)((value >> shift) & ((1u << VX_HIST_STEP_BITS) - 1));
     return slot < VX_HIST_SLOTS ? slot : VX_HIST_SLOTS - 1;
 }
-/* Counts one value. */
-static inline void vx_hist_add(struct vx_hist *hist, uint64_t value)
+/* Counts a value `times` times. */
+static inline void vx_hist_add_times(struct vx_hist *hist, uint64_t value, uint64_t times)
 {
-    hist->count++;
+    hist->count += times;
     if (value > hist->max)
         hist->max = value;
-    hist->slots[vx_hist_slot(value)]++;
+    hist->slots[vx_hist_slot(value)] += times;
+}
+static inline void vx_hist_add(struct vx_hist *hist, uint64_t value)
+{
+    vx_hist_add_times(hist, value, 1);
 }
 /* The value below which `quantile` (0 to 1) of the entries lie; 0 when empty. */
 uint64_t vx_hist_quantile(const struct vx_hist *hist, double quantile);

@@ -59,6 +59,8 @@ int vx_io_create(const struct vx_io_config *config, struct vx_io **io, struct vx
     }
     made->config = *config;
     made->config.netcode = NULL; /* the caller's, with keys in it */
+    made->shards_reciprocal = (1ull << IO_RECIPROCAL_BITS) / config->shards + 1;
+    static_assert((uint64_t)VX_PLAYERS_MAX * VX_SHARDS_MAX < 1ull << IO_RECIPROCAL_BITS, "see IO_RECIPROCAL_BITS");
     made->filter_checked = config->filter;
     made->filter_checked.ip_checksum_checked = true;
     made->filter_checked.udp_checksum_checked = true;

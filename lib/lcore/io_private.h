@@ -6,6 +6,7 @@
 
 enum {
     IO_INLINE_BYTES = 96, /* header room of a 128-byte LLQ entry */
+    IO_RECIPROCAL_BITS = 40, /* player / shards is player * (2^40 / shards + 1) >> 40, exact while their product is below 2^40 */
     IO_OPEN_MAX = 8192,   /* reply packets waiting for their window, a power of two */
     IO_TX_MAX = 1024,     /* packets sealed and not yet taken by the device, a power of two */
     IO_HEAD_BYTES = 96,   /* most that Ethernet, VLANs, IPv6, UDP and a netcode header take */
@@ -65,6 +66,7 @@ struct vx_io {
     struct vx_io_config config;
     struct vx_frame_filter filter_checked; /* where the NIC has verified */
     struct vx_session_table *sessions;
+    uint64_t shards_reciprocal;
     struct io_netcode *netcode; /* NULL: plain transport */
     struct vx_session_time time;
     struct io_bucket allowance, busy;

@@ -16,6 +16,7 @@ static const struct vx_frame_filter *filter_for(const struct vx_io *io, const st
 
 static void parse_burst(struct vx_io *io, uint32_t count)
 {
+    uint64_t bytes = 0;
     for (uint32_t i = 0; i < count; i++) {
         struct rte_mbuf *mbuf = io->mbufs[i];
         struct vx_packet *packet = &io->packets[i];
@@ -23,12 +24,13 @@ static void parse_burst(struct vx_io *io, uint32_t count)
             rte_prefetch0(rte_pktmbuf_mtod(io->mbufs[i + 4], void *));
         packet->data = rte_pktmbuf_mtod(mbuf, uint8_t *);
         packet->bytes = mbuf->data_len;
-        io->counters.bytes_in += mbuf->pkt_len;
+        bytes += mbuf->pkt_len;
         packet->drop = mbuf->nb_segs > 1 ? VX_DROP_SEGMENTED
                                          : (uint8_t)vx_frame_parse(packet->data, packet->bytes, filter_for(io, mbuf), &packet->frame);
         if (packet->drop == VX_DROP_NONE && packet->frame.kind != VX_FRAME_UDP)
             packet->drop = VX_DROP_CONTROL_IGNORED;
     }
+    io->counters.bytes_in += bytes;
 }
 
 /* ARP, echo and neighbour discovery: nobody else answers when the port is ours. */
@@ -108,8 +110,8 @@ static void decode_under_pressure(struct vx_io *io, const struct vx_packet *pack
 static void decode(struct vx_io *io, const struct vx_packet *packet, uint64_t now)
 {
     const uint32_t count = packet->header->count;
-    const uint32_t shard = packet->player % io->config.shards;
-    const uint32_t slot = packet->player / io->config.shards;
+    const uint32_t slot = (uint32_t)(packet->player * io->shards_reciprocal >> IO_RECIPROCAL_BITS);
+    const uint32_t shard = packet->player - slot * io->config.shards;
     struct rte_ring *ring = io->config.actions[shard];
     struct rte_ring_zc_data zone = { 0 };
     uint32_t left = 0;
@@ -163,13 +165,17 @@ uint32_t vx_io_receive(struct vx_io *io, uint64_t now)
         count = vx_rules_filter(io->config.rules, io->mbufs, count, now, io->counters.drops);
     parse_burst(io, count);
     vx_session_open(io->sessions, io->packets, count, &io->time);
-    uint32_t done = 0;
+    uint32_t done = 0, good = 0;
     for (uint32_t i = 0; i < count; i++) {
         struct vx_packet *packet = &io->packets[i];
         struct rte_mbuf *mbuf = io->mbufs[i];
         if (VX_LIKELY(packet->drop == VX_DROP_NONE)) {
             decode(io, packet, now);
-        } else if (packet->drop == VX_DROP_NETCODE_HANDSHAKE) {
+            io->mbufs[done++] = mbuf;
+            good++;
+            continue;
+        }
+        if (packet->drop == VX_DROP_NETCODE_HANDSHAKE) {
             io->netcode->waiting[io->netcode->waiting_count++] = (struct io_asked){ mbuf, *packet };
             continue; /* players first */
         } else if (answer_control(io, mbuf, packet)) {
@@ -179,6 +185,7 @@ uint32_t vx_io_receive(struct vx_io *io, uint64_t now)
         if (mbuf != NULL)
             io->mbufs[done++] = mbuf;
     }
+    io->counters.drops[VX_DROP_NONE] += good;
     if (io->netcode != NULL)
         done = io_netcode_ask(io, done, taken == VX_BURST_MAX);
     mbufs_free(io, io->mbufs, done);

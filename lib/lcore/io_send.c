@@ -283,7 +283,8 @@ static void replies_gather(struct vx_io *io, const struct vx_reply *replies, uin
     uint32_t out = 0, length;
     bool urgent;
     for (uint32_t i = 0; i < count; i++)
-        vx_session_prefetch(io->sessions, replies[i].session);
+        if (i == 0 || replies[i].session != replies[i - 1].session)
+            vx_session_prefetch(io->sessions, replies[i].session);
     for (uint32_t i = 0; i < count; i += length) {
         length = run_of(&replies[i], count - i, &urgent);
         /* What comes alone is often joined by more in the same pass, as a hunt's end by its loot: it is kept open until then. */
@@ -324,10 +325,21 @@ static void urgent_close(struct vx_io *io)
     io->urgent_count = 0;
 }
 
-static void residence_record(struct vx_io *io, const struct io_tx *tx, uint64_t now)
+static const struct io_tx *tx_at(const struct vx_io *io, uint32_t ahead)
 {
-    if (tx->received_cycles != 0 && now > tx->received_cycles)
-        vx_hist_add(&io->residence[tx->urgent], now - tx->received_cycles);
+    return &io->tx[(io->tx_tail + ahead) & (IO_TX_MAX - 1)];
+}
+
+/* Of the first `count` in line. What was received in one burst has one time, and mostly leaves in one. */
+static void residence_record(struct vx_io *io, uint32_t count, uint64_t now)
+{
+    for (uint32_t i = 0, same; i < count; i += same) {
+        const struct io_tx *tx = tx_at(io, i);
+        for (same = 1; i + same < count && tx_at(io, i + same)->received_cycles == tx->received_cycles && tx_at(io, i + same)->urgent == tx->urgent;)
+            same++;
+        if (tx->received_cycles != 0 && now > tx->received_cycles)
+            vx_hist_add_times(&io->residence[tx->urgent], now - tx->received_cycles, same);
+    }
 }
 
 /* Hands the device one burst; what it does not take stays first in line. */
@@ -345,12 +357,11 @@ static uint32_t transmit_burst(struct vx_io *io)
     }
     uint64_t bytes = 0, small = 0;
     for (uint32_t i = 0; i < count; i++)
-        burst[i] = io->tx[(io->tx_tail + i) & (IO_TX_MAX - 1)].mbuf;
+        burst[i] = tx_at(io, i)->mbuf;
     for (uint32_t i = 0; i < count; i++)
         bytes += burst[i]->pkt_len, small += burst[i]->pkt_len <= IO_INLINE_BYTES;
     uint32_t sent = rte_eth_tx_burst(io->config.port, io->config.queue, burst, (uint16_t)count);
-    for (uint32_t i = 0; i < sent; i++)
-        residence_record(io, &io->tx[(io->tx_tail + i) & (IO_TX_MAX - 1)], now);
+    residence_record(io, sent, now);
     for (uint32_t i = sent; i < count; i++)
         bytes -= burst[i]->pkt_len, small -= burst[i]->pkt_len <= IO_INLINE_BYTES;
     io->tx_tail += sent;
