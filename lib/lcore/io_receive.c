@@ -107,7 +107,7 @@ static void decode_under_pressure(struct vx_io *io, const struct vx_packet *pack
     }
 }
 
-static void decode(struct vx_io *io, const struct vx_packet *packet, uint64_t now)
+static VX_INLINE void decode(struct vx_io *io, const struct vx_packet *packet, uint64_t now)
 {
     const uint32_t count = packet->header->count;
     const uint32_t slot = (uint32_t)(packet->player * io->shards_reciprocal >> IO_RECIPROCAL_BITS);

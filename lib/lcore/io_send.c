@@ -57,7 +57,7 @@ void io_closing_seal(struct vx_io *io)
 
 /* Puts a packet in line for the device, and among those that are to be sealed before the line moves. NULL, the packet
  * freed and counted, when the line is full. */
-static struct vx_sealing *closing_add(struct vx_io *io, struct rte_mbuf *mbuf, uint64_t received_cycles, bool urgent)
+static VX_INLINE struct vx_sealing *closing_add(struct vx_io *io, struct rte_mbuf *mbuf, uint64_t received_cycles, bool urgent)
 {
     struct io_closing *closing = &io->closing;
     if (VX_UNLIKELY(!io_transmit(io, mbuf, received_cycles, urgent)))
@@ -104,7 +104,7 @@ void io_open_drop(struct vx_io *io, uint32_t index)
 }
 
 /* A finished packet: its header, its place in line, what sealing has to know. */
-static void packet_close(struct vx_io *io, struct rte_mbuf *mbuf, const struct io_packet *packet)
+static VX_INLINE void packet_close(struct vx_io *io, struct rte_mbuf *mbuf, const struct io_packet *packet)
 {
     if (VX_UNLIKELY(vx_session_is_unconfirmed(io->sessions, packet->session)))
         io_keep_alive(io, packet->session); /* its client passes over payloads until it has had one */
@@ -144,7 +144,7 @@ static void open_expire(struct vx_io *io, uint64_t now, bool force)
 }
 
 /* Of rte_pktmbuf_reset only what a frame in one piece needs: what lies in the pool has one segment and no next. */
-static struct rte_mbuf *mbuf_new(struct vx_io *io)
+static VX_INLINE struct rte_mbuf *mbuf_new(struct vx_io *io)
 {
     struct rte_mbuf *mbuf = rte_mbuf_raw_alloc(io->config.pool);
     if (VX_UNLIKELY(mbuf == NULL))
@@ -155,7 +155,7 @@ static struct rte_mbuf *mbuf_new(struct vx_io *io)
 }
 
 /* A packet for the reply's session, without results. */
-static struct rte_mbuf *packet_begin(struct vx_io *io, const struct vx_reply *reply, struct io_packet *packet)
+static VX_INLINE struct rte_mbuf *packet_begin(struct vx_io *io, const struct vx_reply *reply, struct io_packet *packet)
 {
     struct rte_mbuf *mbuf = mbuf_new(io);
     if (VX_UNLIKELY(mbuf == NULL))
@@ -175,7 +175,7 @@ static_assert(offsetof(struct vx_reply, type) == 0 && offsetof(struct vx_reply, 
                   offsetof(struct vx_reply, result_number) == sizeof(struct vx_wire_short) && offsetof(struct vx_reply, c) == offsetof(struct vx_wire_long, c),
               "a reply begins as its result lies on the wire");
 /* Writes one result to `at`; returns its length. */
-static inline uint32_t result_write(uint8_t *at, const struct vx_reply *reply)
+static VX_INLINE uint32_t result_write(uint8_t *at, const struct vx_reply *reply)
 {
     memcpy(at, reply, sizeof(struct vx_wire_short));
     if ((reply->type & VX_RESULT_LONG_BIT) == 0)
@@ -190,108 +190,100 @@ static inline uint64_t earlier(uint64_t a, uint64_t b)
     return a - 1 < b - 1 ? a : b;
 }
 
-static struct io_open *open_new(struct vx_io *io, const struct vx_reply *reply, uint64_t now)
+static VX_INLINE void packet_add(struct rte_mbuf *mbuf, struct io_packet *packet, const struct vx_reply *reply)
+{
+    uint8_t *at = rte_pktmbuf_mtod(mbuf, uint8_t *) + packet->head_bytes + packet->payload_bytes;
+    packet->payload_bytes = (uint16_t)(packet->payload_bytes + result_write(at, reply));
+    packet->count++;
+    packet->urgent |= (reply->flags & VX_REPLY_URGENT) != 0;
+    packet->received_cycles = earlier(packet->received_cycles, reply->received_cycles);
+}
+
+static bool packet_has_room(const struct io_packet *packet, uint8_t type)
+{
+    return packet->payload_bytes + vx_result_bytes(type) <= VX_WIRE_REPLY_BYTES_MAX;
+}
+
+static void urgent_note(struct vx_io *io, const struct io_open *open)
+{
+    if (io->urgent_count < IO_OPEN_MAX)
+        io->urgent[io->urgent_count++] = (uint32_t)(open - io->open);
+}
+
+/* Gives the packet a place where it waits for its window, or for the end of the pass. */
+static void open_keep(struct vx_io *io, struct rte_mbuf *mbuf, const struct io_packet *packet, uint64_t now)
 {
     if (io->open_head - io->open_tail == IO_OPEN_MAX)
         open_expire(io, now, true);
     struct io_open *open = open_at(io, io->open_head);
-    open->mbuf = packet_begin(io, reply, &open->packet);
-    if (VX_UNLIKELY(open->mbuf == NULL))
-        return NULL;
-    open->deadline = now + io->config.window_cycles;
-    *vx_session_note(io->sessions, reply->session) = (io->open_head++ & (IO_OPEN_MAX - 1)) + 1;
-    return open;
+    *open = (struct io_open){ .mbuf = mbuf, .packet = *packet, .deadline = now + io->config.window_cycles };
+    *vx_session_note(io->sessions, packet->session) = (io->open_head++ & (IO_OPEN_MAX - 1)) + 1;
+    if (packet->urgent)
+        urgent_note(io, open);
 }
 
-/* The session's open packet with room for the reply; NULL when there is no buffer for one. */
-static struct io_open *open_for(struct vx_io *io, const struct vx_reply *reply, uint64_t now)
+/* Adds to the session's open packet; false when it was full and has been closed. */
+static bool open_add(struct vx_io *io, struct io_open *open, const struct vx_reply *reply)
 {
-    uint32_t note = *vx_session_note(io->sessions, reply->session);
-    struct io_open *open = note != 0 ? &io->open[note - 1] : NULL;
-    if (open != NULL && open->packet.payload_bytes + vx_result_bytes(reply->type) > VX_WIRE_REPLY_BYTES_MAX) {
-        open_close(io, open);
-        open = NULL;
-    }
-    return open != NULL ? open : open_new(io, reply, now);
-}
-
-bool io_answer(struct vx_io *io, const struct vx_reply *reply, uint64_t now)
-{
-    if (VX_UNLIKELY(!vx_session_is(io->sessions, reply->session))) {
-        io->counters.replies_late++;
-        return false;
-    }
-    struct io_open *open = open_for(io, reply, now);
-    if (VX_UNLIKELY(open == NULL))
-        return false;
     VX_ASSERT(open->mbuf != NULL && open->packet.session == reply->session);
+    if (!packet_has_room(&open->packet, reply->type)) {
+        open_close(io, open);
+        return false;
+    }
     bool was_urgent = open->packet.urgent;
-    uint8_t *at = rte_pktmbuf_mtod(open->mbuf, uint8_t *) + open->packet.head_bytes + open->packet.payload_bytes;
-    open->packet.payload_bytes = (uint16_t)(open->packet.payload_bytes + result_write(at, reply));
-    open->packet.count++;
-    open->packet.urgent |= (reply->flags & VX_REPLY_URGENT) != 0;
-    open->packet.received_cycles = earlier(open->packet.received_cycles, reply->received_cycles);
-    if (open->packet.urgent && !was_urgent && io->urgent_count < IO_OPEN_MAX)
-        io->urgent[io->urgent_count++] = (uint32_t)(open - io->open);
+    packet_add(open->mbuf, &open->packet, reply);
+    if (open->packet.urgent && !was_urgent)
+        urgent_note(io, open);
     return true;
 }
 
-/* How many replies from the first on are for its session and fit one packet: what answers a player's packet comes in a row. */
-static uint32_t run_of(const struct vx_reply *replies, uint32_t count, bool *urgent)
-{
-    uint32_t length = 0, bytes = sizeof(struct vx_wire_reply_header);
-    *urgent = false;
-    do {
-        bytes += vx_result_bytes(replies[length].type);
-        *urgent |= (replies[length].flags & VX_REPLY_URGENT) != 0;
-        length++;
-    } while (length < count && replies[length].session == replies[0].session && bytes + sizeof(struct vx_wire_long) <= VX_WIRE_REPLY_BYTES_MAX);
-    return length;
-}
-
-/* The answers to a packet, and nothing is open for its player: they leave without the books of an open packet. */
-static uint32_t run_send(struct vx_io *io, const struct vx_reply *replies, uint32_t count)
+/* One packet for the first of the replies and those right behind it that go to the same session: what answers a player's
+ * packet comes in a row. Returns how many it took; 0 when there is no buffer. */
+static VX_INLINE uint32_t run_send(struct vx_io *io, const struct vx_reply *replies, uint32_t count, uint64_t now)
 {
     struct io_packet packet;
     struct rte_mbuf *mbuf = packet_begin(io, replies, &packet);
     if (VX_UNLIKELY(mbuf == NULL))
         return 0;
-    uint8_t *payload = rte_pktmbuf_mtod(mbuf, uint8_t *) + packet.head_bytes, *at = payload + packet.payload_bytes;
-    uint64_t received_cycles = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        at += result_write(at, &replies[i]);
-        received_cycles = earlier(received_cycles, replies[i].received_cycles);
-    }
-    packet.payload_bytes = (uint16_t)(at - payload);
-    packet.count = (uint8_t)count;
-    packet.urgent = true;
-    packet.received_cycles = received_cycles;
-    packet_close(io, mbuf, &packet);
-    return count;
+    uint32_t taken = 0;
+    do {
+        packet_add(mbuf, &packet, &replies[taken++]);
+    } while (taken < count && replies[taken].session == packet.session && packet_has_room(&packet, replies[taken].type));
+    /* Answers leave without the books of an open packet. What comes alone is often joined by more in the same pass, as a
+     * hunt's end by its loot. */
+    if (packet.urgent && taken > 1)
+        packet_close(io, mbuf, &packet);
+    else
+        open_keep(io, mbuf, &packet, now);
+    return taken;
 }
 
-static uint32_t run_keep(struct vx_io *io, const struct vx_reply *replies, uint32_t count, uint64_t now)
+static VX_INLINE uint32_t reply_take(struct vx_io *io, const struct vx_reply *replies, uint32_t count, uint64_t now)
 {
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < count; i++)
-        kept += io_answer(io, &replies[i], now);
-    return kept;
+    if (VX_UNLIKELY(!vx_session_is(io->sessions, replies[0].session))) {
+        io->counters.replies_late++;
+        return 0;
+    }
+    uint32_t note = *vx_session_note(io->sessions, replies[0].session);
+    if (note != 0 && open_add(io, &io->open[note - 1], replies))
+        return 1;
+    return run_send(io, replies, count, now);
+}
+
+bool io_answer(struct vx_io *io, const struct vx_reply *reply, uint64_t now)
+{
+    return reply_take(io, reply, 1, now) == 1;
 }
 
 static void replies_gather(struct vx_io *io, const struct vx_reply *replies, uint32_t count, uint64_t now)
 {
-    uint32_t out = 0, length;
-    bool urgent;
+    uint32_t out = 0;
     for (uint32_t i = 0; i < count; i++)
         if (i == 0 || replies[i].session != replies[i - 1].session)
             vx_session_prefetch(io->sessions, replies[i].session);
-    for (uint32_t i = 0; i < count; i += length) {
-        length = run_of(&replies[i], count - i, &urgent);
-        /* What comes alone is often joined by more in the same pass, as a hunt's end by its loot: it is kept open until then. */
-        if (urgent && length > 1 && VX_LIKELY(vx_session_is(io->sessions, replies[i].session)) && *vx_session_note(io->sessions, replies[i].session) == 0)
-            out += run_send(io, &replies[i], length);
-        else
-            out += run_keep(io, &replies[i], length, now);
+    for (uint32_t i = 0, taken; i < count; i += taken > 0 ? taken : 1) {
+        taken = reply_take(io, &replies[i], count - i, now);
+        out += taken;
     }
     io->counters.replies_in += count;
     io->counters.replies_out += out;

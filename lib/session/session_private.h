@@ -50,7 +50,7 @@ static inline struct entry *entry_of(const struct vx_session_table *table, uint3
 
 /* Source and destination change places here. A frame that was parsed has 28 bytes from its IP header on, and 22 of
  * Ethernet, tags and what follows. */
-static inline void way_read(const struct vx_packet *packet, struct way *way)
+static VX_INLINE void way_read(const struct vx_packet *packet, struct way *way)
 {
     const struct vx_frame *frame = &packet->frame;
     const uint8_t *ip = packet->data + frame->l2_bytes;
@@ -99,7 +99,7 @@ static inline void put16(uint8_t *at, uint16_t value)
 
 /* Lengths and checksums, which way_head has left zero. They are stored last, for a wide load waits for a narrow store
  * that it covers. udp_bytes: header and payload. */
-static inline void head_finish(uint8_t *ip, uint8_t *udp, uint32_t udp_bytes)
+static VX_INLINE void head_finish(uint8_t *ip, uint8_t *udp, uint32_t udp_bytes)
 {
     const uint16_t length = htons((uint16_t)udp_bytes);
     uint64_t sum = (uint64_t)htons(IPPROTO_UDP) + 2u * length; /* in the pseudo header, and where it will lie */
@@ -132,7 +132,7 @@ static inline void head_finish_for_port(uint8_t *ip, uint8_t *udp, uint32_t udp_
 }
 
 /* The last step of sealing: the frame's length is known. */
-static inline void sealing_finish(const struct vx_session_table *table, struct vx_sealing *sealing, uint8_t *udp, uint32_t ip_bytes)
+static VX_INLINE void sealing_finish(const struct vx_session_table *table, struct vx_sealing *sealing, uint8_t *udp, uint32_t ip_bytes)
 {
     const uint32_t udp_bytes = (uint32_t)(sealing->frame + sealing->bytes - udp);
     sealing->l2_bytes = (uint8_t)(udp - ip_bytes - sealing->frame);

@@ -2,26 +2,6 @@
  * time after twice the pause, until the player says that it has it. */
 #include "shard_private.h"
 
-/* Every field is stored where it leaves: built elsewhere and copied whole, the copy's wide loads wait for the narrow
- * stores (a sixth of a packet's time). The caller sets what is not set here. NULL when nobody is there to be told. */
-static inline struct vx_reply *reply_next(struct vx_shard *shard, uint32_t slot)
-{
-    struct vx_shard_out *out = shard->out;
-    const struct player *player = &shard->players[slot];
-    VX_ASSERT(out->reply_count < out->reply_max);
-    if (VX_UNLIKELY(player->link == LINK_AWAY)) {
-        shard->counters.replies_held++; /* what matters is told when it comes back */
-        return NULL;
-    }
-    struct vx_reply *reply = &out->replies[out->reply_count++];
-    reply->shard = (uint16_t)shard->config.shard;
-    reply->session = player->session;
-    reply->player = player->id;
-    reply->io = player->io;
-    reply->reserved = 0;
-    return reply;
-}
-
 static void send(struct vx_shard *shard, uint32_t slot, const struct vx_reply *from)
 {
     struct vx_reply *reply = reply_next(shard, slot);
@@ -37,26 +17,6 @@ static void send(struct vx_shard *shard, uint32_t slot, const struct vx_reply *f
     reply->b = from->b;
     reply->c = from->c;
     reply->received_cycles = from->received_cycles;
-}
-
-/* MOVE's OK changes nothing that a player waits for: it may wait for the window. */
-static uint8_t urgency(uint8_t action)
-{
-    return action == VX_ACTION_MOVE ? 0 : VX_REPLY_URGENT;
-}
-
-void answer(struct vx_shard *shard, const struct vx_event *event, enum vx_result type, enum vx_code code)
-{
-    struct vx_reply *reply = reply_next(shard, event->slot);
-    if (VX_UNLIKELY(reply == NULL))
-        return;
-    reply->type = (uint8_t)type;
-    reply->code = (uint8_t)code;
-    reply->flags = urgency(event->type);
-    reply->arg16 = 0;
-    reply->action_number = event->number;
-    reply->result_number = reply->a = reply->b = reply->c = 0;
-    reply->received_cycles = event->received_cycles;
 }
 
 void answer_long(struct vx_shard *shard, const struct vx_event *event, struct vx_reply reply)

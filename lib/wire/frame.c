@@ -41,7 +41,7 @@ static bool address6_is_ours(const struct vx_frame_filter *filter, const uint8_t
 }
 
 /* `bytes` from the UDP header to the end of the IP packet. */
-static enum vx_drop udp_parse(const uint8_t *data, const struct vx_frame_filter *filter, struct vx_frame *frame, uint32_t bytes)
+static VX_INLINE enum vx_drop udp_parse(const uint8_t *data, const struct vx_frame_filter *filter, struct vx_frame *frame, uint32_t bytes)
 {
     uint32_t offset = (uint32_t)frame->l2_bytes + frame->l3_bytes;
     const struct frame_udp *udp = (const struct frame_udp *)(data + offset);
@@ -72,7 +72,7 @@ static enum vx_drop udp_parse(const uint8_t *data, const struct vx_frame_filter 
     return VX_DROP_NONE;
 }
 
-static enum vx_drop ip4_parse(const uint8_t *data, uint32_t bytes, const struct vx_frame_filter *filter, struct vx_frame *frame)
+static VX_INLINE enum vx_drop ip4_parse(const uint8_t *data, uint32_t bytes, const struct vx_frame_filter *filter, struct vx_frame *frame)
 {
     const struct frame_ip4 *ip = (const struct frame_ip4 *)(data + frame->l2_bytes);
     uint32_t available = bytes - frame->l2_bytes;

@@ -159,7 +159,7 @@ enum vx_drop vx_wire_check(const uint8_t *payload, uint32_t bytes, uint32_t play
 /* Internet checksum (RFC 1071) as a sum of 64-bit words in ones' complement, folded at the end: eight bytes in three
  * instructions, where rte_raw_cksum's 16-bit words take 150 instructions for a short reply. Adds `bytes` bytes at data to
  * sum; only the last piece of a whole may be odd. */
-static inline uint64_t vx_checksum_add(uint64_t sum, const void *data, uint32_t bytes)
+static VX_INLINE uint64_t vx_checksum_add(uint64_t sum, const void *data, uint32_t bytes)
 {
     const uint8_t *at = data;
     uint64_t eight, rest = 0;
