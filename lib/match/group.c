@@ -30,8 +30,8 @@ uint64_t ticket_have(const struct vx_match *match, const struct mode *mode, uint
     if (class < ROLE_CLASSES)
         return class_have(class);
     uint64_t have = 0;
-    for (uint32_t member = slot; member != VX_MATCH_NONE; member = match->persons[member].next)
-        have += class_have(role_class(mode, match->persons[member].roles));
+    for (uint32_t i = 0; i < match->tickets[slot].size; i++)
+        have += class_have(role_class(mode, match->tickets[slot].roles[i]));
     return have;
 }
 
@@ -113,8 +113,7 @@ enum placing group_place(struct group *group, uint32_t slot, uint32_t class)
     group->players = (uint8_t)(group->players + ticket->size);
     group->place[group->count] = (uint8_t)team;
     group->ticket[group->count++] = slot;
-    __builtin_prefetch(&group->match->ages[group->match->ages[slot].prev], 1); /* if it leaves, these are told */
-    __builtin_prefetch(&group->match->ages[group->match->ages[slot].next], 1);
+    __builtin_prefetch(&group->match->chunks[ticket->age], 1); /* where it has to be taken out if it leaves */
     return PLACED;
 }
 

@@ -2,55 +2,48 @@
  * A ticket has an entry in every pool in which it may ever be matched; what it may not yet is for the search. */
 #include "match_private.h"
 
+enum { ASK_FIRST = 4, /* tickets of a line that are on their way from memory before it is looked at */
+       ASK_AHEAD = 8 };
+
 /* ---- points ---- */
-static void line_insert(struct vx_match *match, struct line *line, uint32_t entry)
+static void line_insert(struct vx_match *match, struct line *line, uint32_t entry, uint32_t now_ms)
 {
     const struct ticket *ticket = &match->tickets[slot_of(match, entry)];
-    struct link *links = match->links;
-    uint32_t *head = &line->heads[ticket->rating], first = *head - 1;
+    struct list *list = &line->lists[ticket->rating];
     line->count++;
-    if (*head == 0) {
-        links[entry] = (struct link){ entry, entry };
-        *head = entry + 1;
+    if (list->head == 0) {
         line->points[ticket->rating / BLOCK_POINTS] |= 1ull << ticket->rating % BLOCK_POINTS;
         line->blocks |= 1ull << ticket->rating / BLOCK_POINTS;
+        list_append(match, LIST_POINT, list, entry);
         return;
     }
-    links[entry] = (struct link){ first, links[first].prev };
-    links[links[first].prev].next = entry;
-    links[first].prev = entry;
     /* Last, but for a ticket that comes back with time earned or ahead of all. */
-    if ((ticket->flags & TICKET_FIRST) || (int32_t)(ticket->since_ms - match->tickets[slot_of(match, first)].since_ms) < 0)
-        *head = entry + 1;
+    bool first = (ticket->flags & TICKET_FIRST) != 0;
+    if (ticket->since_ms != now_ms) {
+        struct cursor oldest = cursor_first(match, list);
+        first |= (int32_t)(ticket->since_ms - match->tickets[slot_of(match, cursor_number(&oldest))].since_ms) < 0;
+    }
+    if (first)
+        list_prepend(match, LIST_POINT, list, entry);
+    else
+        list_append(match, LIST_POINT, list, entry);
 }
 
 static void line_remove(struct vx_match *match, struct line *line, uint32_t entry, uint32_t point)
 {
-    struct link *links = match->links, link = links[entry];
     struct pool *pool = &match->pools[line->pool];
     line->count--;
     if (pool->resume == entry + 1 && match->modes[pool->mode].pairs) { /* a sweep was to go on here */
-        bool last = link.next + 1 == line->heads[point];
-        pool->resume = last ? 0 : link.next + 1;
-        pool->now.from = (uint16_t)(point + last);
+        uint32_t next = list_next(match, LIST_POINT, &line->lists[point], entry);
+        pool->resume = next + 1; /* 0 for none */
+        pool->now.from = (uint16_t)(point + (next == VX_MATCH_NONE));
     }
-    /* Whoever is behind it comes next: half a match's work from now it will have arrived from memory. */
-    uint32_t behind = slot_of(match, link.next);
-    __builtin_prefetch(&match->tickets[behind], 1);
-    __builtin_prefetch(&match->persons[behind]);
-    __builtin_prefetch(&links[link.next], 1);
-    __builtin_prefetch(&match->ages[behind], 1);
-    if (link.next == entry) {
-        line->heads[point] = 0;
-        line->points[point / BLOCK_POINTS] &= ~(1ull << point % BLOCK_POINTS);
-        if (line->points[point / BLOCK_POINTS] == 0)
-            line->blocks &= ~(1ull << point / BLOCK_POINTS);
+    list_remove(match, LIST_POINT, &line->lists[point], entry);
+    if (line->lists[point].head != 0)
         return;
-    }
-    links[link.prev].next = link.next;
-    links[link.next].prev = link.prev;
-    if (line->heads[point] == entry + 1)
-        line->heads[point] = link.next + 1;
+    line->points[point / BLOCK_POINTS] &= ~(1ull << point % BLOCK_POINTS);
+    if (line->points[point / BLOCK_POINTS] == 0)
+        line->blocks &= ~(1ull << point / BLOCK_POINTS);
 }
 
 /* ---- pools ---- */
@@ -179,8 +172,8 @@ static bool entry_add(struct vx_match *match, uint32_t slot, uint32_t *count, ui
     struct line *line = pool != NULL ? line_of(match, pool, ticket_class(match, mode, slot)) : NULL;
     if (line == NULL)
         return false;
-    ticket->lines[*count] = (uint16_t)(line - match->lines + 1);
-    line_insert(match, line, slot << match->entry_bits | *count);
+    place_of(match, slot << match->entry_bits | *count)->line = (uint16_t)(line - match->lines + 1);
+    line_insert(match, line, slot << match->entry_bits | *count, now_ms);
     (*count)++;
     pool->tickets++;
     pool_newcomer(match, pool, slot, any ? mode->window_max : mode->window[row_of(mode, waited_of(ticket, now_ms))]);
@@ -238,24 +231,37 @@ bool index_insert(struct vx_match *match, uint32_t slot, uint32_t now_ms)
 
 void index_remove(struct vx_match *match, uint32_t slot)
 {
-    struct ticket *ticket = &match->tickets[slot];
-    for (uint32_t i = 0; i < 1u << match->entry_bits && ticket->lines[i] != 0; i++) {
-        struct line *line = &match->lines[ticket->lines[i] - 1];
-        line_remove(match, line, slot << match->entry_bits | i, ticket->rating);
+    for (uint32_t i = 0; i < 1u << match->entry_bits; i++) {
+        struct place *place = place_of(match, slot << match->entry_bits | i);
+        if (place->line == 0)
+            break;
+        struct line *line = &match->lines[place->line - 1];
+        line_remove(match, line, slot << match->entry_bits | i, match->tickets[slot].rating);
         match->pools[line->pool].tickets--;
-        ticket->lines[i] = 0;
+        place->line = 0;
     }
 }
 
 /* ---- walking ---- */
-/* Asks the memory for what will be looked at when this line's turn comes. */
-static void walk_ask(const struct vx_match *match, uint32_t entry)
+/* Asks the memory for tickets whose turn comes soon: where a list begins for the next few, then with every ticket for
+ * one more. Tickets of one class follow each other within 10 ns, and memory takes a hundred. */
+static void walk_ask(const struct vx_match *match, const struct cursor *cursor)
 {
-    uint32_t slot = slot_of(match, entry);
-    __builtin_prefetch(&match->tickets[slot], 1);
-    __builtin_prefetch(&match->persons[slot]);
-    __builtin_prefetch(&match->links[entry], 1);
-    __builtin_prefetch(&match->ages[slot], 1);
+    const struct chunk *chunk = cursor->chunk;
+    uint32_t end = (uint32_t)chunk->first + chunk->count, at = cursor->at + ASK_AHEAD;
+    if (at >= end) {
+        chunk = &match->chunks[chunk->next];
+        at = chunk->first + (at - end < chunk->count ? at - end : 0);
+    }
+    __builtin_prefetch(&match->tickets[slot_of(match, chunk->numbers[at])], 1);
+    __builtin_prefetch(&match->chunks[chunk->next], 1);
+}
+
+static void walk_ask_first(const struct vx_match *match, const struct cursor *cursor)
+{
+    const struct chunk *chunk = cursor->chunk;
+    for (uint32_t i = 0; i < chunk->count && i < ASK_FIRST; i++)
+        __builtin_prefetch(&match->tickets[slot_of(match, chunk->numbers[chunk->first + i])], 1);
 }
 
 static void walk_settle(struct walk *walk, uint32_t i, uint32_t point)
@@ -267,8 +273,8 @@ static void walk_settle(struct walk *walk, uint32_t i, uint32_t point)
         walk->at[i] = walk->at[--walk->lines];
         return;
     }
-    walk->at[i].entry = line->heads[point] - 1;
-    walk_ask(walk->match, walk->at[i].entry);
+    walk->at[i].cursor = cursor_first(walk->match, &line->lists[point]);
+    walk_ask_first(walk->match, &walk->at[i].cursor);
 }
 
 void walk_start(struct walk *walk, const struct vx_match *match, const struct pool *pool, uint32_t point, bool down)
@@ -296,11 +302,10 @@ uint32_t walk_next(struct walk *walk, uint32_t *class)
             best = i;
     }
     const struct line *line = walk->at[best].line;
-    uint32_t entry = walk->at[best].entry, point = walk->at[best].point, next = walk->match->links[entry].next;
+    uint32_t entry = cursor_number(&walk->at[best].cursor), point = walk->at[best].point;
     *class = line->class;
-    walk_ask(walk->match, next);
-    if (next + 1 != line->heads[point])
-        walk->at[best].entry = next;
+    if (cursor_next(walk->match, &line->lists[point], &walk->at[best].cursor))
+        walk_ask(walk->match, &walk->at[best].cursor);
     else if (walk->down && point == 0)
         walk->at[best] = walk->at[--walk->lines];
     else

@@ -1,13 +1,13 @@
 /* match, inside:
  *
- *   modes.c   what a mode may say        index.c   pools, lines, points: where tickets lie
+ *   modes.c   what a mode may say        index.c   pools, lines, points: where tickets lie     lists.c  who lies there
  *   queue.c   birth, tickets in and out  rules.c   who may play with whom
  *   pairs.c   two single players         teams.c   everything else        group.c  a match being put together
  *   search.c  the step: what is looked through, and when     backfill.c  room in running matches
  *   status.c  what a waiting ticket is told                   match_check.c  invariants by a full walk
  *
- * Places in the index are entries: slot << entry_bits | which. Lists are circular and begin at a head that is
- * stored plus one, so that zeroed memory is an empty index and pages that nobody uses are never touched. */
+ * Places in the index are entries: slot << entry_bits | which. Lists begin at a head, the number of a chunk, stored
+ * plus one, so that zeroed memory is an empty index and pages that nobody uses are never touched. */
 #ifndef VX_MATCH_PRIVATE_H
 #define VX_MATCH_PRIVATE_H
 
@@ -33,19 +33,30 @@ enum ticket_flag {
     TICKET_FIRST = 4,
 };
 
-struct link {
-    uint32_t next, prev;
+enum { CHUNK_NUMBERS = 13,
+       CHUNK_MERGED_MAX = 6 }; /* neighbours that hold no more together are joined */
+struct chunk { /* a piece of a list: lists.c. One cache line. */
+    uint32_t numbers[CHUNK_NUMBERS];
+    uint32_t next, prev; /* chunks, going round; next of a free one: index + 1 */
+    uint8_t first, count;
+} VX_ALIGNED;
+struct list {
+    uint32_t head, tail; /* chunk + 1, 0 for an empty list; chunk */
 };
-struct ticket { /* one cache line: all that a search touches of most tickets */
+struct place {
+    uint32_t chunk;
+    uint16_t line; /* index + 1, 0 for none */
+};
+struct ticket { /* one cache line: all that a search and a leave touch of most tickets */
     uint32_t since_ms;
-    uint32_t id; /* of a single player */
+    uint32_t age;       /* chunk of its second */
+    struct place place; /* of its first entry */
     uint16_t rating, modes;
     uint8_t size, flags;
     uint16_t sets[VX_MATCH_SETS];
     uint8_t attributes[VX_MATCH_ATTRIBUTES];
     uint16_t latency_ms[VX_MATCH_REGIONS];
-    uint16_t lines[VX_MATCH_ENTRIES_MAX]; /* of each entry: index + 1, 0 for none */
-    uint32_t tried;                       /* teams: the row of time when it was last served out of turn */
+    uint16_t roles[VX_MATCH_PARTY_MAX]; /* of its members: their persons are not looked at for them */
 } VX_ALIGNED;
 static_assert(sizeof(struct ticket) == VX_CACHE_LINE_BYTES, "the hot line of a ticket");
 static_assert(sizeof(struct vx_match_person) <= VX_CACHE_LINE_BYTES, "a person");
@@ -58,7 +69,7 @@ struct line {
     uint16_t next_free;
     uint64_t blocks;
     uint64_t points[BLOCKS];
-    uint32_t heads[POINTS]; /* entry + 1 */
+    struct list lists[POINTS]; /* of entries */
 };
 struct range {
     uint16_t from, to; /* points, from > to: empty */
@@ -100,9 +111,10 @@ struct vx_match {
     struct mode *modes;
     struct ticket *tickets;
     struct vx_match_person *persons;
-    struct link *links;              /* [entry] */
-    struct link *ages;               /* [slot] */
-    uint32_t age_heads[AGE_SECONDS]; /* slot + 1 */
+    struct place *places; /* of a ticket's entries after the first */
+    struct chunk *chunks;
+    uint32_t chunks_max, chunks_taken, chunk_free; /* how many were ever taken; free list, index + 1 */
+    struct list ages[AGE_SECONDS];                 /* of slots */
     struct pool *pools;
     uint16_t *buckets; /* pools by key, open addressing: index + 1 */
     uint32_t bucket_mask;
@@ -116,11 +128,54 @@ struct vx_match {
     uint16_t moving_modes;
 };
 
-/* ---- index.c ---- */
 static inline uint32_t slot_of(const struct vx_match *match, uint32_t entry)
 {
     return entry >> match->entry_bits;
 }
+static inline struct place *place_of(const struct vx_match *match, uint32_t entry)
+{
+    uint32_t slot = slot_of(match, entry), which = entry - (slot << match->entry_bits);
+    return which == 0 ? &match->tickets[slot].place : &match->places[entry - slot - 1];
+}
+
+/* ---- lists.c ---- */
+enum list_of { LIST_POINT, /* entries */
+               LIST_AGES   /* slots */
+};
+void list_append(struct vx_match *match, enum list_of of, struct list *list, uint32_t number);
+void list_prepend(struct vx_match *match, enum list_of of, struct list *list, uint32_t number);
+void list_remove(struct vx_match *match, enum list_of of, struct list *list, uint32_t number);
+/* Who comes after `number`, VX_MATCH_NONE: nobody. */
+uint32_t list_next(struct vx_match *match, enum list_of of, const struct list *list, uint32_t number);
+/* The most chunks that so many lists can need for so many numbers in all. */
+size_t lists_chunks(size_t lists, size_t numbers);
+
+/* Goes along a list that nobody changes meanwhile. */
+struct cursor {
+    const struct chunk *chunk;
+    uint32_t at;
+};
+static inline struct cursor cursor_first(const struct vx_match *match, const struct list *list)
+{
+    return (struct cursor){ &match->chunks[list->head - 1], match->chunks[list->head - 1].first };
+}
+struct cursor cursor_at(const struct vx_match *match, uint32_t entry); /* in its point's list */
+static inline uint32_t cursor_number(const struct cursor *cursor)
+{
+    return cursor->chunk->numbers[cursor->at];
+}
+static inline bool cursor_next(const struct vx_match *match, const struct list *list, struct cursor *cursor)
+{
+    if (++cursor->at < (uint32_t)cursor->chunk->first + cursor->chunk->count)
+        return true;
+    if (cursor->chunk->next + 1 == list->head)
+        return false;
+    cursor->chunk = &match->chunks[cursor->chunk->next];
+    cursor->at = cursor->chunk->first;
+    return true;
+}
+
+/* ---- index.c ---- */
 /* The first point at or above `from` that has tickets, POINTS when there is none. */
 static inline uint32_t point_up(const struct line *line, uint32_t from)
 {
@@ -152,9 +207,8 @@ static inline uint32_t point_down(const struct line *line, uint32_t from)
 /* True when the ticket waits in the pool. */
 static inline bool ticket_in(const struct vx_match *match, const struct pool *pool, uint32_t slot)
 {
-    const struct ticket *ticket = &match->tickets[slot];
-    for (uint32_t i = 0; i < 1u << match->entry_bits && ticket->lines[i] != 0; i++)
-        if (match->lines[ticket->lines[i] - 1].pool == pool - match->pools)
+    for (uint32_t i = 0, line; i < 1u << match->entry_bits && (line = place_of(match, slot << match->entry_bits | i)->line) != 0; i++)
+        if (match->lines[line - 1].pool == pool - match->pools)
             return true;
     return false;
 }
@@ -174,7 +228,8 @@ struct walk {
     bool down;
     struct {
         const struct line *line;
-        uint32_t point, entry;
+        uint32_t point;
+        struct cursor cursor;
     } at[CLASSES];
 };
 void walk_start(struct walk *walk, const struct vx_match *match, const struct pool *pool, uint32_t point, bool down);

@@ -76,17 +76,18 @@ static void batch_read(struct batch *batch, const struct vx_match *match, const 
     uint32_t resume = pool->resume;
     batch->count = 0;
     for (uint32_t point = point_up(line, pool->now.from); point <= pool->now.to; point = point_up(line, point + 1)) {
-        uint32_t head = line->heads[point] - 1, entry = resume != 0 && point == pool->now.from ? resume - 1 : head;
+        const struct list *list = &line->lists[point];
+        struct cursor cursor = cursor_first(match, list);
+        if (resume != 0 && point == pool->now.from)
+            cursor = cursor_at(match, resume - 1);
         do {
-            uint32_t slot = slot_of(match, entry);
+            uint32_t entry = cursor_number(&cursor);
             batch->points[batch->count] = (uint16_t)point;
             batch->entries[batch->count++] = entry;
             if (batch->count > BATCH)
                 return; /* the last is where the next batch begins */
-            __builtin_prefetch(&match->tickets[slot], 1);
-            __builtin_prefetch(&match->ages[slot], 1);
-            entry = match->links[entry].next;
-        } while (entry != head);
+            __builtin_prefetch(&match->tickets[slot_of(match, entry)], 1);
+        } while (cursor_next(match, list, &cursor));
     }
     batch->points[batch->count] = POINTS - 1;
     batch->entries[batch->count] = VX_MATCH_NONE;
@@ -107,8 +108,7 @@ static void piece_gather(struct piece *piece, const struct vx_match *match, cons
         piece_add(piece, mode, slot, &match->tickets[slot], now_ms);
         piece->entries[piece->count - 1] = batch->entries[i];
         last = batch->points[i];
-        __builtin_prefetch(&match->ages[match->ages[slot].prev], 1); /* if it leaves, these are told */
-        __builtin_prefetch(&match->ages[match->ages[slot].next], 1);
+        __builtin_prefetch(&match->chunks[match->tickets[slot].age], 1); /* where it has to be taken out if it leaves */
         piece_join_equals(piece, match, mode, now_ms);
     }
     piece->looks = i;
@@ -227,13 +227,14 @@ static void nearest_along(const struct vx_match *match, const struct pool *pool,
     uint32_t rating = ticket->rating, window = window_of(mode, ticket, now_ms), asked = 0;
     uint32_t point = down ? point_down(line, rating) : point_up(line, rating);
     while (point != POINTS) {
-        uint32_t distance = down ? rating - point : point - rating, head = line->heads[point] - 1, entry = head;
+        uint32_t distance = down ? rating - point : point - rating;
+        const struct list *list = &line->lists[point];
+        struct cursor cursor = cursor_first(match, list);
         if (distance > window || distance >= nearest->distance)
             return;
         do {
-            uint32_t other = slot_of(match, entry);
+            uint32_t other = slot_of(match, cursor_number(&cursor));
             const struct ticket *candidate = &match->tickets[other];
-            entry = match->links[entry].next;
             if (other == slot && down)
                 break;
             ++*looks;
@@ -244,7 +245,7 @@ static void nearest_along(const struct vx_match *match, const struct pool *pool,
                 *nearest = (struct nearest){ other, distance };
                 return;
             }
-        } while (entry != head);
+        } while (cursor_next(match, list, &cursor));
         point = !down ? point_up(line, point + 1) : point > 0 ? point_down(line, point - 1)
                                                               : POINTS;
     }

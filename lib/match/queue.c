@@ -35,11 +35,22 @@ static uint32_t buckets_of(const struct vx_match_config *config)
     return buckets;
 }
 
+/* Beyond the first, which is in the ticket. */
+static size_t places_of(const struct vx_match_config *config)
+{
+    return ((size_t)config->tickets_max << entry_bits_of(config)) - config->tickets_max;
+}
+
+static size_t chunks_of(const struct vx_match_config *config)
+{
+    return lists_chunks((size_t)lines_of(config) * POINTS, (size_t)config->tickets_max << entry_bits_of(config)) + lists_chunks(AGE_SECONDS, config->tickets_max);
+}
+
 size_t vx_match_bytes(const struct vx_match_config *config)
 {
     size_t tickets = config->tickets_max;
     return rounded(sizeof(struct vx_match)) + rounded(config->mode_count * sizeof(struct mode)) + rounded(tickets * sizeof(struct ticket)) +
-           rounded(tickets * sizeof(struct vx_match_person)) + rounded((tickets << entry_bits_of(config)) * sizeof(struct link)) + rounded(tickets * sizeof(struct link)) +
+           rounded(tickets * sizeof(struct vx_match_person)) + rounded(places_of(config) * sizeof(struct place)) + rounded(chunks_of(config) * sizeof(struct chunk)) +
            rounded(config->pools_max * sizeof(struct pool)) + rounded(buckets_of(config) * sizeof(uint16_t)) + rounded(lines_of(config) * sizeof(struct line));
 }
 
@@ -66,14 +77,16 @@ struct vx_match *vx_match_create(void *memory, const struct vx_match_config *con
     match->modes = carve(&at, config->mode_count * sizeof(struct mode));
     match->tickets = carve(&at, config->tickets_max * sizeof(struct ticket));
     match->persons = carve(&at, config->tickets_max * sizeof(struct vx_match_person));
-    match->links = carve(&at, ((size_t)config->tickets_max << match->entry_bits) * sizeof(struct link));
-    match->ages = carve(&at, config->tickets_max * sizeof(struct link));
+    match->places = carve(&at, places_of(config) * sizeof(struct place));
+    match->chunks_max = (uint32_t)chunks_of(config);
+    match->chunks = carve(&at, match->chunks_max * sizeof(struct chunk));
     match->pools = carve(&at, config->pools_max * sizeof(struct pool));
     match->buckets = carve(&at, buckets_of(config) * sizeof(uint16_t));
     match->lines = carve(&at, match->lines_max * sizeof(struct line));
     for (uint32_t i = 0; i < config->mode_count; i++)
         mode_compile(&match->modes[i], &config->modes[i]);
     modes_late(match);
+    match->late_second = AGE_SECONDS; /* nobody is late yet */
     return match;
 }
 
@@ -83,40 +96,37 @@ struct vx_match_person *vx_match_person(struct vx_match *match, uint32_t slot)
     return &match->persons[slot];
 }
 
+void vx_match_expect(const struct vx_match *match, uint32_t slot)
+{
+    VX_ASSERT(slot < match->tickets_max);
+    __builtin_prefetch(&match->tickets[slot], 1);
+    __builtin_prefetch(&match->persons[slot], 1);
+}
+
+uint32_t vx_match_members(const struct vx_match *match, uint32_t slot, uint32_t members[VX_MATCH_PARTY_MAX])
+{
+    VX_ASSERT(slot < match->tickets_max);
+    uint32_t size = match->tickets[slot].size;
+    for (uint32_t i = 0; i < size; i++) {
+        members[i] = slot;
+        if (i + 1 < size)
+            slot = match->persons[slot].next;
+    }
+    return size;
+}
+
 /* ---- age: tickets by the second since which they wait ---- */
 static uint32_t second_of(const struct ticket *ticket)
 {
     return ticket->since_ms / 1000 % AGE_SECONDS;
 }
 
-static void age_insert(struct vx_match *match, uint32_t slot)
-{
-    uint32_t *head = &match->age_heads[second_of(&match->tickets[slot])], first = *head - 1;
-    if (*head == 0) {
-        match->ages[slot] = (struct link){ slot, slot };
-        *head = slot + 1;
-        return;
-    }
-    match->ages[slot] = (struct link){ first, match->ages[first].prev };
-    match->ages[match->ages[first].prev].next = slot;
-    match->ages[first].prev = slot;
-}
-
 static void age_remove(struct vx_match *match, uint32_t slot)
 {
-    struct link link = match->ages[slot];
-    uint32_t *head = &match->age_heads[second_of(&match->tickets[slot])];
-    bool last = link.next + 1 == *head; /* of its second, going round */
+    struct list *list = &match->ages[second_of(&match->tickets[slot])];
     if (match->late_slot == slot + 1)
-        match->late_slot = last ? 0 : link.next + 1;
-    if (link.next == slot) {
-        *head = 0;
-        return;
-    }
-    match->ages[link.prev].next = link.next;
-    match->ages[link.next].prev = link.prev;
-    if (*head == slot + 1)
-        *head = link.next + 1;
+        match->late_slot = list_next(match, LIST_AGES, list, slot) + 1; /* 0 for none */
+    list_remove(match, LIST_AGES, list, slot);
 }
 
 static void seconds_add(struct vx_match *match, const struct ticket *ticket, uint32_t change)
@@ -160,7 +170,7 @@ enum vx_match_refusal vx_match_add(struct vx_match *match, const struct vx_ticke
     uint32_t slot = from->members[0];
     struct ticket *ticket = &match->tickets[slot];
     VX_ASSERT((ticket->flags & TICKET_QUEUED) == 0 && (int32_t)(now_ms - from->since_ms) >= 0);
-    *ticket = (struct ticket){ .since_ms = from->since_ms, .id = match->persons[slot].id, .rating = from->rating, .modes = from->modes, .size = from->size };
+    *ticket = (struct ticket){ .since_ms = from->since_ms, .rating = from->rating, .modes = from->modes, .size = from->size };
     ticket->flags = (uint8_t)(TICKET_QUEUED | (from->first ? TICKET_FIRST : 0));
     memcpy(ticket->sets, from->sets, sizeof(ticket->sets));
     memcpy(ticket->attributes, from->attributes, sizeof(ticket->attributes));
@@ -169,13 +179,14 @@ enum vx_match_refusal vx_match_add(struct vx_match *match, const struct vx_ticke
         struct vx_match_person *person = &match->persons[from->members[i]];
         VX_ASSERT(person->blocked_count <= VX_MATCH_BLOCKED_MAX && person->met_count <= VX_MATCH_MET_MAX);
         person->next = i + 1 < from->size ? from->members[i + 1] : VX_MATCH_NONE;
+        ticket->roles[i] = person->roles;
         ticket->flags |= person->blocked_count + person->met_count > 0 ? TICKET_PICKY : 0;
     }
     if (!index_insert(match, slot, now_ms)) {
         ticket->flags = 0;
         return VX_MATCH_FULL;
     }
-    age_insert(match, slot);
+    list_append(match, LIST_AGES, &match->ages[second_of(ticket)], slot);
     seconds_add(match, ticket, 1);
     match->waiting++;
     return VX_MATCH_TAKEN;

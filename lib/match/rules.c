@@ -75,7 +75,7 @@ uint32_t ticket_class(const struct vx_match *match, const struct mode *mode, uin
     uint32_t size = match->tickets[slot].size;
     if (mode->pairs)
         return 0; /* one line; who cannot take the roles was not let in */
-    return size == 1 ? role_class(mode, match->persons[slot].roles) : ROLE_CLASSES + size - 2;
+    return size == 1 ? role_class(mode, match->tickets[slot].roles[0]) : ROLE_CLASSES + size - 2;
 }
 
 enum vx_match_refusal mode_admits(const struct vx_match *match, const struct mode *mode, const uint32_t *members, uint32_t size, const uint16_t *latency_ms)

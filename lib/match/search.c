@@ -76,8 +76,8 @@ static uint32_t sweep(struct vx_match *match, uint32_t now_ms, struct vx_match_f
 static bool serve(struct vx_match *match, uint32_t slot, uint32_t now_ms, struct vx_match_found *found, uint32_t *looks)
 {
     const struct ticket *ticket = &match->tickets[slot];
-    for (uint32_t i = 0; i < 1u << match->entry_bits && ticket->lines[i] != 0; i++) {
-        struct pool *pool = &match->pools[match->lines[ticket->lines[i] - 1].pool];
+    for (uint32_t i = 0, line; i < 1u << match->entry_bits && (line = place_of(match, slot << match->entry_bits | i)->line) != 0; i++) {
+        struct pool *pool = &match->pools[match->lines[line - 1].pool];
         const struct mode *mode = &match->modes[pool->mode];
         bool late = waited_of(ticket, now_ms) >= mode->rules.late_ms || (ticket->flags & TICKET_FIRST);
         if (!mode->pairs && late && (match->moving_modes & (1u << pool->mode)) == 0 && teams_serve(match, pool, slot, now_ms, found, looks))
@@ -98,15 +98,15 @@ static uint32_t late_turn(struct vx_match *match, uint32_t now_ms, struct vx_mat
         match->late_slot = 0;
     }
     for (uint32_t passed = 0; passed < LATE_AT_ONCE && *looks < LATE_LOOKS && match->late_second < end;) {
-        uint32_t head = match->age_heads[(match->late_row + 1 + match->late_second) % AGE_SECONDS];
-        uint32_t slot = match->late_slot != 0 ? match->late_slot - 1 : head - 1;
-        if (head == 0) {
+        const struct list *list = &match->ages[(match->late_row + 1 + match->late_second) % AGE_SECONDS];
+        if (list->head == 0) {
             match->late_second++;
             match->late_slot = 0;
             continue;
         }
-        uint32_t next = match->ages[slot].next;
-        match->late_slot = next + 1 == head ? 0 : next + 1;
+        struct cursor first = cursor_first(match, list);
+        uint32_t slot = match->late_slot != 0 ? match->late_slot - 1 : cursor_number(&first);
+        match->late_slot = list_next(match, LIST_AGES, list, slot) + 1; /* 0 for none */
         match->late_second += match->late_slot == 0;
         passed++;
         ++*looks;

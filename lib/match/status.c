@@ -53,14 +53,18 @@ uint32_t vx_match_since_ms(const struct vx_match *match, uint32_t slot)
 
 uint32_t vx_match_oldest_ms(const struct vx_match *match, uint32_t now_ms)
 {
-    uint32_t now = now_ms / 1000, oldest_ms = 0, head = 0;
-    for (uint32_t back = AGE_SECONDS; back-- > 0 && head == 0;)
-        head = match->age_heads[(now - back) % AGE_SECONDS];
-    for (uint32_t slot = head, looked = 0; slot != 0 && looked < OLDEST_LOOKS; looked++) { /* of one second's tickets */
-        uint32_t waited_ms = waited_of(&match->tickets[slot - 1], now_ms);
+    uint32_t now = now_ms / 1000, oldest_ms = 0;
+    const struct list *list = NULL;
+    for (uint32_t back = AGE_SECONDS; back-- > 0 && (list == NULL || list->head == 0);)
+        list = &match->ages[(now - back) % AGE_SECONDS];
+    if (list == NULL || list->head == 0)
+        return 0;
+    struct cursor cursor = cursor_first(match, list);
+    uint32_t looked = 0;
+    do { /* of one second's tickets */
+        uint32_t waited_ms = waited_of(&match->tickets[cursor_number(&cursor)], now_ms);
         oldest_ms = waited_ms > oldest_ms ? waited_ms : oldest_ms;
-        slot = match->ages[slot - 1].next + 1 == head ? 0 : match->ages[slot - 1].next + 1;
-    }
+    } while (++looked < OLDEST_LOOKS && cursor_next(match, list, &cursor));
     return oldest_ms;
 }
 
@@ -69,10 +73,10 @@ uint32_t vx_match_nearest(const struct vx_match *match, uint32_t slot, uint32_t 
     const struct ticket *ticket = &match->tickets[slot];
     uint32_t nearest = VX_MATCH_NONE;
     *distance = UINT32_MAX;
-    for (uint32_t down = 0; down < 2 && ticket->lines[0] != 0; down++) {
+    for (uint32_t down = 0; down < 2 && ticket->place.line != 0; down++) {
         struct walk walk;
         uint32_t class, other;
-        walk_start(&walk, match, &match->pools[match->lines[ticket->lines[0] - 1].pool], ticket->rating, down != 0);
+        walk_start(&walk, match, &match->pools[match->lines[ticket->place.line - 1].pool], ticket->rating, down != 0);
         for (uint32_t looked = 0; looked < NEAREST_LOOKS && (other = walk_next(&walk, &class)) != VX_MATCH_NONE; looked++) {
             uint32_t apart = (uint32_t)(down != 0 ? ticket->rating - match->tickets[other].rating : match->tickets[other].rating - ticket->rating);
             if (other == slot)

@@ -169,12 +169,12 @@ static uint32_t lowest_at(const struct vx_match *match, const struct pool *pool,
     for (uint32_t depth = 0; depth < TRIES_AT_POINT; depth++)
         for (uint32_t class = 0; class < CLASSES; class ++) {
             const struct line *line = pool->lines[class] != 0 ? &match->lines[pool->lines[class] - 1] : NULL;
-            uint32_t head = line != NULL ? line->heads[point] : 0;
-            if (head == 0)
+            const struct list *list = line != NULL ? &line->lists[point] : NULL;
+            if (list == NULL || list->head == 0)
                 continue;
-            uint32_t entry = depth == 0 ? head - 1 : match->links[head - 1].next;
-            if ((depth == 0 || entry != head - 1) && n-- == 0)
-                return slot_of(match, entry);
+            struct cursor cursor = cursor_first(match, list);
+            if ((depth == 0 || cursor_next(match, list, &cursor)) && n-- == 0)
+                return slot_of(match, cursor_number(&cursor));
         }
     return VX_MATCH_NONE;
 }

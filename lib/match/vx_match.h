@@ -72,7 +72,7 @@ struct vx_match_config {
     uint32_t mode_count;
     const struct vx_match_mode *modes; /* checked; copied */
     uint32_t entries;                  /* for each ticket, 1 to VX_MATCH_ENTRIES_MAX */
-    uint32_t pools_max;                /* combinations of mode, region and attribute values that wait at once: about 17 KiB for each class of the
+    uint32_t pools_max;                /* combinations of mode, region and attribute values that wait at once: about 33 KiB for each class of the
                                         * mode with the most (roles, party sizes), of which only pages in use are touched */
 };
 struct vx_match;
@@ -97,6 +97,9 @@ struct vx_match_person {
 };
 /* The person in a slot, to be written while it is in no queue. Any slot below tickets_max. */
 struct vx_match_person *vx_match_person(struct vx_match *match, uint32_t slot);
+/* Asks the memory for what vx_match_person and vx_match_add will touch of a slot below tickets_max. For callers that see
+ * several events ahead: with a million waiting, what a newcomer waits for is mostly these two lines of cache. */
+void vx_match_expect(const struct vx_match *match, uint32_t slot);
 
 struct vx_ticket {
     uint32_t since_ms; /* waiting counts from here: a ticket that comes back brings the time it has earned */
@@ -177,6 +180,9 @@ struct vx_match_status {
 void vx_match_status(const struct vx_match *match, uint32_t slot, uint32_t now_ms, struct vx_match_status *status);
 /* Tickets in all modes, each once. */
 uint32_t vx_match_waiting(const struct vx_match *match);
+/* The slots in a ticket, its own first, into members[]; how many. Of a ticket that has left, too, until the slot is
+ * queued again. Of single players no person is touched. */
+uint32_t vx_match_members(const struct vx_match *match, uint32_t slot, uint32_t members[VX_MATCH_PARTY_MAX]);
 /* From when its wait counts; of a ticket that has left, too, until the slot is queued again. */
 uint32_t vx_match_since_ms(const struct vx_match *match, uint32_t slot);
 /* How long the oldest ticket has waited; 0 when none waits. */

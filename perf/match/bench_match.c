@@ -20,6 +20,7 @@
 
 enum { MADE = 1 << 16,
        FOUND = 16,
+       EXPECTED = 16,
        STEPS = 3000,
        STEPS_WAITING = 10000,
        STEP_LOOKS = 256,
@@ -131,6 +132,10 @@ static bool hall_add(struct hall *hall)
     struct vx_ticket *ticket = &made[which];
     if (hall->free_count < VX_MATCH_PARTY_MAX)
         return false;
+    for (uint32_t i = 0; i < ticket->size; i++) { /* a shard sees a batch of events at once */
+        uint32_t at = hall->free_first + EXPECTED + i;
+        vx_match_expect(hall->match, hall->free[at < hall->slots ? at : at - hall->slots]);
+    }
     for (uint32_t i = 0; i < ticket->size; i++) {
         uint32_t slot = hall->free[hall->free_first];
         hall->free_first = hall->free_first + 1 < hall->slots ? hall->free_first + 1 : 0;
@@ -152,9 +157,10 @@ static void hall_take(struct hall *hall, const struct vx_match_found *found, uin
         for (uint32_t j = 0; j < found[i].tickets; j++) {
             hall->waiting--;
             hall->tickets++;
-            for (uint32_t slot = found[i].ticket[j]; slot != VX_MATCH_NONE; slot = vx_match_person(hall->match, slot)->next) {
+            uint32_t members[VX_MATCH_PARTY_MAX], size = vx_match_members(hall->match, found[i].ticket[j], members);
+            for (uint32_t m = 0; m < size; m++) {
                 uint32_t at = hall->free_first + hall->free_count++;
-                hall->free[at < hall->slots ? at : at - hall->slots] = slot;
+                hall->free[at < hall->slots ? at : at - hall->slots] = members[m];
                 hall->players++;
             }
         }
