@@ -1,0 +1,50 @@
+/* canary: judges a formula that plays on some shards by what happens there, against the other shards over the same time.
+ * Pure: figures in, a verdict out; any thread. */
+#ifndef VX_CANARY_H
+#define VX_CANARY_H
+
+#include "vx_base.h"
+
+/* What the shards of one side have counted since the canary began, and its formula's batches. */
+struct vx_canary_side {
+    uint32_t shards;
+    uint64_t hunts_ended, hunt_ms, loot_amount;
+    uint64_t jobs_answered, jobs_timed_out;
+    uint64_t favourites[3], favourite_halves[3]; /* by rating band: low, middle, high; 2 halves a win, 1 a draw */
+    double batch_us_p99;                         /* of the kind that is tried */
+    uint64_t batches;
+};
+
+/* Figure, what it is in, how it may differ (R: that part of the others' figure, either way; A: by so much; U: at most so many
+ * times, and only above a floor), and how many events each side must have before it says anything. */
+#define VX_CANARY_FIGURES(X)                                                                       \
+    X(BATCH_US_P99, "batch, p99", "us", U, 3, 200)                                                 \
+    X(TIMED_OUT, "jobs timed out", "of 1", A, 0.001, 1000)                                         \
+    X(HUNT_S, "hunt length", "s", R, 0.30, 200)                                                    \
+    X(LOOT_PER_HOUR, "loot in an hour of hunts", "", R, 0.25, 200)                                 \
+    X(FAVOURITES_LOW, "favourites' part of wins, low ratings", "of 1", A, 0.15, 200)               \
+    X(FAVOURITES_MIDDLE, "favourites' part of wins, middle ratings", "of 1", A, 0.15, 200)         \
+    X(FAVOURITES_HIGH, "favourites' part of wins, high ratings", "of 1", A, 0.15, 200)
+enum vx_canary_figure {
+#define VX_CANARY_ENUM(name, text, unit, how, by, events) VX_CANARY_##name,
+    VX_CANARY_FIGURES(VX_CANARY_ENUM)
+#undef VX_CANARY_ENUM
+        VX_CANARY_FIGURE_COUNT
+};
+struct vx_canary_row {
+    double canary, others;
+    uint64_t events_canary, events_others;
+    bool judged;   /* enough events on both sides */
+    bool breached;
+};
+struct vx_canary_verdict {
+    struct vx_canary_row rows[VX_CANARY_FIGURE_COUNT];
+    uint32_t judged;               /* rows that say something */
+    bool breached;
+    char sentence[192];            /* the first breach */
+};
+const char *vx_canary_figure_name(enum vx_canary_figure figure);
+const char *vx_canary_figure_unit(enum vx_canary_figure figure);
+void vx_canary_judge(const struct vx_canary_side *canary, const struct vx_canary_side *others, struct vx_canary_verdict *verdict);
+
+#endif
