@@ -3,8 +3,9 @@
 
 #include "gate_private.h"
 
-/* Under this a batch is as fast as the clock that measures it: 8 ns a job. */
-static const double batch_us_floor = 0.5;
+/* Under this (31 ns a job) a ratio says nothing: the shipped formulas take 0.16 to 0.7 us a batch, and where the machine's two
+ * processors are far apart the same batch takes 1 us. */
+static const double batch_us_floor = 2;
 
 static uint32_t lesser(uint32_t a, uint32_t b)
 {
@@ -64,13 +65,15 @@ bool gate_times_good(struct gate *gate)
     double limit_ns = gate->report->declared.job_ns;
     if (candidate->bytes_per_job > objective->bytes_per_job)
         return gate_refuse(gate, VX_GATE_ALLOCATES, "it takes %.1f bytes for each job, expected none", candidate->bytes_per_job);
+    /* The median first: whatever else the machine does, it is the formula's own. */
+    if (live->version != 0 && !slower(gate, "half", candidate->job_ns_p50 * batch_us, live->job_ns_p50 * batch_us))
+        return false;
     if (candidate->batch_us_p999 > objective->batch_us_p999)
         return gate_refuse(gate, VX_GATE_SLOW, "p99.9 of its batches of 64 jobs is %.2f us, the objective is %g us", candidate->batch_us_p999, objective->batch_us_p999);
     if (candidate->batch_us_max > objective->batch_us_max || candidate->pause_us_max > objective->batch_us_max)
         return gate_refuse(gate, VX_GATE_SLOW, "its worst batch of 64 jobs takes %.2f us (with garbage collection %.2f us), the objective is %g us", candidate->batch_us_max,
                            candidate->pause_us_max, objective->batch_us_max);
-    if (live->version != 0 && (!slower(gate, "half", candidate->job_ns_p50 * batch_us, live->job_ns_p50 * batch_us) ||
-                               !slower(gate, "p99.9", candidate->batch_us_p999, live->batch_us_p999)))
+    if (live->version != 0 && !slower(gate, "p99.9", candidate->batch_us_p999, live->batch_us_p999))
         return false;
     /* Its own limit is for a quiet machine: where the live version is over it too, it says nothing about the candidate. */
     if (limit_ns > 0 && candidate->job_ns_p50 > limit_ns && (live->version == 0 || live->job_ns_p50 <= limit_ns))

@@ -7,7 +7,7 @@
 #include "vx_gate.h"
 #include "vx_test.h"
 
-enum { MEASURED_MAX = 10 };
+enum { MEASURED_MAX = 4 };
 enum { EDITS_MAX = 3, TEXT_BYTES = 2 * VX_FORMULA_TEXT_BYTES_MAX };
 struct edit {
     const char *from, *to;
@@ -36,14 +36,15 @@ static struct vx_formula_text edited(uint32_t kind, const struct edit *edits)
     return (struct vx_formula_text){ shipped.texts[kind].name, text, (uint32_t)strlen(text) };
 }
 
-static void through_the_gate(uint32_t kind, const struct edit *edits)
+/* A time that was measured while others had the core is measured again, unless it is what was expected. */
+static void through_the_gate(uint32_t kind, const struct edit *edits, enum vx_gate_reason expected)
 {
     struct vx_error error = { "" };
     struct vx_formula_text candidate = edited(kind, edits);
     int rc = 0;
-    for (unsigned tries = 0; tries < MEASURED_MAX; tries++) { /* a time that was measured while others had the core is measured again */
+    for (unsigned tries = 0; tries < MEASURED_MAX; tries++) {
         rc = vx_gate_run(&config, kind, &candidate, &shipped.texts[kind], NULL, 0, &report, &error);
-        if (rc != 0 || (report.reason != VX_GATE_SLOW && report.reason != VX_GATE_SLOWER))
+        if (rc != 0 || report.reason == expected || (report.reason != VX_GATE_SLOW && report.reason != VX_GATE_SLOWER))
             break;
     }
     CU_ASSERT_EQUAL(rc, 0);
@@ -53,7 +54,7 @@ static void through_the_gate(uint32_t kind, const struct edit *edits)
 
 static void refused(uint32_t kind, const struct edit *edits, enum vx_gate_reason reason, const char *words)
 {
-    through_the_gate(kind, edits);
+    through_the_gate(kind, edits, reason);
     bool right = report.reason == reason && strstr(report.sentence, words) != NULL;
     CU_ASSERT(right);
     if (!right)
@@ -66,7 +67,7 @@ static void shipped_formulas_pass(void)
 {
     CU_ASSERT_EQUAL_FATAL(vx_formula_program_read(VX_LUA_FOLDER "/formulas", &shipped, NULL), 0);
     for (uint32_t kind = 0; kind < VX_FORMULA_KINDS; kind++) {
-        through_the_gate(kind, (struct edit[EDITS_MAX]){ { NULL, NULL } });
+        through_the_gate(kind, (struct edit[EDITS_MAX]){ { NULL, NULL } }, VX_GATE_NONE);
         CU_ASSERT_EQUAL(report.reason, VX_GATE_NONE);
         if (report.reason != VX_GATE_NONE)
             (void)fprintf(stderr, "\n    %s: %s\n", vx_formula_abouts[kind].name, report.sentence);
@@ -98,7 +99,7 @@ static void ten_honest_variations_pass(void)
     };
     unsigned passed = 0, count = sizeof(variations) / sizeof(variations[0]);
     for (unsigned i = 0; i < count; i++) {
-        through_the_gate(variations[i].kind, variations[i].edits);
+        through_the_gate(variations[i].kind, variations[i].edits, VX_GATE_NONE);
         passed += report.reason == VX_GATE_NONE;
         if (report.reason != VX_GATE_NONE)
             (void)fprintf(stderr, "\n    variation %u: %s\n", i, report.sentence);
@@ -113,12 +114,9 @@ static void ten_honest_variations_pass(void)
 #define BATTLE(before_return) { { RETURN, before_return " " RETURN } }
 #define ONE_IN_10000 "attacker_rating > 2000 and attacker_rating < 2000.4"
 
-/* On a busy machine it is over the objective itself, too, and that is looked at first. */
 static void ten_times_slower(void)
 {
-    through_the_gate(VX_FORMULA_BATTLE, (struct edit[EDITS_MAX])BATTLE("local s = math.sin; damage = damage + 1e-9 * s(s(damage))")); /* a sine takes 70 ns */
-    CU_ASSERT(report.reason == VX_GATE_SLOWER || report.reason == VX_GATE_SLOW);
-    CU_ASSERT(report.reason != VX_GATE_SLOWER || strstr(report.sentence, "the live version's") != NULL);
+    refused(VX_FORMULA_BATTLE, (struct edit[EDITS_MAX])BATTLE("local s = math.sin; damage = damage + 1e-9 * s(s(damage))"), VX_GATE_SLOWER, "the live version's"); /* a sine takes 70 ns */
 }
 
 static void allocates_per_job(void)
@@ -184,7 +182,7 @@ static void a_file_that_is_wrong(void)
 
 static void the_table_has_both_sides(void)
 {
-    through_the_gate(VX_FORMULA_BATTLE, (struct edit[EDITS_MAX]){ { "[0] = 40, 32, 26, 30", "[0] = 42, 34, 28, 32" } });
+    through_the_gate(VX_FORMULA_BATTLE, (struct edit[EDITS_MAX]){ { "[0] = 40, 32, 26, 30", "[0] = 42, 34, 28, 32" } }, VX_GATE_NONE);
     json_t *json = vx_gate_json(&report);
     CU_ASSERT(json_is_true(json_object_get(json, "passed")));
     CU_ASSERT(json_number_value(json_object_get(json_object_get(json_object_get(json, "differences"), "damage"), "mean")) > 0);
