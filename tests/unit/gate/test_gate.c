@@ -158,7 +158,7 @@ static void keeps_state(void)
 /* Fast nearly everywhere: it would pass by its quantiles. */
 static void slow_in_one_range(void)
 {
-    refused(VX_FORMULA_BATTLE, (struct edit[EDITS_MAX])BATTLE("if distance_m > 40 and distance_m < 42 then for k = 1, 4000 do damage = damage + 1e-9 * math.sin(k) end end"),
+    refused(VX_FORMULA_BATTLE, (struct edit[EDITS_MAX])BATTLE("if distance_m > 40 and distance_m < 40.2 then for k = 1, 4000 do damage = damage + 1e-9 * math.sin(k) end end"),
             VX_GATE_SLOW, "objective is");
 }
 
