@@ -155,11 +155,22 @@ static void keeps_state(void)
     refused(VX_FORMULA_BATTLE, (struct edit[EDITS_MAX]){ before, { RETURN, "calls = calls + 1; " RETURN } }, VX_GATE_STATE, "calls has changed");
 }
 
-/* Fast nearly everywhere: it would pass by its quantiles. */
+/* Fast for 49 jobs of 50: by jobs it would pass, by batches of 64 it does not. */
 static void slow_in_one_range(void)
 {
-    refused(VX_FORMULA_BATTLE, (struct edit[EDITS_MAX])BATTLE("if distance_m > 40 and distance_m < 40.2 then for k = 1, 4000 do damage = damage + 1e-9 * math.sin(k) end end"),
-            VX_GATE_SLOW, "objective is");
+    refused(VX_FORMULA_BATTLE, (struct edit[EDITS_MAX])BATTLE("if distance_m > 40 and distance_m < 42 then for k = 1, 4000 do damage = damage + 1e-9 * math.sin(k) end end"),
+            VX_GATE_SLOWER, "half of its batches");
+}
+
+/* Nothing is live that it could be held against. */
+static void over_the_objective(void)
+{
+    struct vx_error error = { "" };
+    struct vx_formula_text candidate = edited(VX_FORMULA_BATTLE, (struct edit[EDITS_MAX])BATTLE("local s = math.sin; damage = damage + 1e-9 * s(s(s(s(s(s(s(s(damage))))))))"));
+    CU_ASSERT_EQUAL(vx_gate_run(&config, VX_FORMULA_BATTLE, &candidate, NULL, NULL, 0, &report, &error), 0);
+    CU_ASSERT(report.reason == VX_GATE_SLOW && strstr(report.sentence, "the objective is") != NULL);
+    if (report.reason != VX_GATE_SLOW)
+        (void)fprintf(stderr, "\n    expected slow, but %s: %s\n", vx_gate_reason_name(report.reason), report.sentence);
 }
 
 static void doubles_the_mean(void)
@@ -230,6 +241,7 @@ int main(void)
         { "ends its worker", ends_its_worker },
         { "keeps state", keeps_state },
         { "slow in one range", slow_in_one_range },
+        { "over the objective", over_the_objective },
         { "doubles the mean", doubles_the_mean },
         { "a file that is wrong", a_file_that_is_wrong },
         { "the table has both sides", the_table_has_both_sides },
