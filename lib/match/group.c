@@ -1,7 +1,8 @@
 /* A match being put together: what its members have in common so far, and what its teams still need. */
 #include "match_private.h"
 
-enum { BALANCE_ROUNDS = 8 };
+enum { BALANCE_ROUNDS = 8,
+       EXCHANGES_A_LOOK = 16 }; /* tried exchanges that cost about as much as a look at a ticket far away */
 
 void group_start(struct group *group, const struct vx_match *match, const struct pool *pool, uint32_t now_ms, uint32_t teams, uint32_t size)
 {
@@ -180,16 +181,17 @@ static bool means_allowed(const struct group *group, uint32_t apart)
     return true;
 }
 
-bool group_balance(struct group *group)
+bool group_balance(struct group *group, uint32_t *looks)
 {
     uint32_t weakest, strongest;
     extremes(group, &weakest, &strongest);
-    for (uint32_t round = 0; round < BALANCE_ROUNDS && group->size > 1; round++) {
+    for (uint32_t round = 0; round < BALANCE_ROUNDS && group->size > 1 && *looks < group->looks_end; round++) {
         struct exchange best = { 0, 0, group->team[strongest].rating_sum - group->team[weakest].rating_sum };
         for (uint32_t a = 0; a < group->count; a++)
             for (uint32_t b = 0; b < group->count && group->place[a] == strongest; b++)
                 if (group->place[b] == weakest)
                     exchange_try(group, a, b, &best);
+        *looks += group->count * group->count / group->teams / EXCHANGES_A_LOOK;
         if (best.a == best.b)
             break;
         exchange_do(group, &best);

@@ -33,6 +33,11 @@ static void line_remove(struct vx_match *match, struct line *line, uint32_t entr
 {
     struct pool *pool = &match->pools[line->pool];
     line->count--;
+    if (pool->at_entry == entry + 1) { /* the leader's, in a family */
+        uint32_t next = list_next(match, LIST_POINT, &line->lists[point], entry);
+        pool->at_entry = next + 1;
+        pool->at_point = (uint16_t)(point + (next == VX_MATCH_NONE));
+    }
     if (pool->resume == entry + 1 && match->modes[pool->mode].pairs) { /* a sweep was to go on here */
         uint32_t next = list_next(match, LIST_POINT, &line->lists[point], entry);
         pool->resume = next + 1; /* 0 for none */
@@ -82,6 +87,7 @@ static void pool_free(struct vx_match *match, struct pool *pool)
             match->line_free = pool->lines[class];
             pool->lines[class] = 0;
         }
+    family_leave(match, pool);
     bucket_clear(match, bucket_of(match, pool->key));
     pool->used = false;
 }
@@ -110,6 +116,8 @@ static struct pool *pool_of(struct vx_match *match, uint64_t key, uint32_t mode,
         return NULL;
     *pool = (struct pool){ .key = key, .mode = (uint8_t)mode, .region = (uint8_t)region, .any = any, .used = true, .now = { 1, 0 }, .later = { 1, 0 } };
     match->buckets[bucket_of(match, key)] = (uint16_t)(pool - match->pools + 1);
+    family_alone(match, pool);
+    family_join(match, pool);
     return pool;
 }
 
@@ -154,6 +162,8 @@ void pool_newcomer(struct vx_match *match, struct pool *pool, uint32_t slot, uin
     bool empty = pool->later.from > pool->later.to;
     pool->later.from = (uint16_t)(empty || from < pool->later.from ? from : pool->later.from);
     pool->later.to = (uint16_t)(empty || to > pool->later.to ? to : pool->later.to);
+    if (pool->fresh_count > 0 && pool->fresh[(pool->fresh_first + pool->fresh_count - 1) % FRESH] == slot)
+        return; /* it waits in another pool of the family, too */
     if (pool->fresh_count < FRESH)
         pool->fresh[(pool->fresh_first + pool->fresh_count++) % FRESH] = slot;
     else
@@ -176,7 +186,7 @@ static bool entry_add(struct vx_match *match, uint32_t slot, uint32_t *count, ui
     line_insert(match, line, slot << match->entry_bits | *count, now_ms);
     (*count)++;
     pool->tickets++;
-    pool_newcomer(match, pool, slot, any ? mode->window_max : mode->window[row_of(mode, waited_of(ticket, now_ms))]);
+    pool_newcomer(match, pool_sweeper(match, pool), slot, any ? mode->window_max : mode->window[row_of(mode, waited_of(ticket, now_ms))]);
     return true;
 }
 

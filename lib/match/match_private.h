@@ -2,7 +2,8 @@
  *
  *   modes.c   what a mode may say        index.c   pools, lines, points: where tickets lie     lists.c  who lies there
  *   queue.c   birth, tickets in and out  rules.c   who may play with whom
- *   pairs.c   two single players         teams.c   everything else        group.c  a match being put together
+ *   pairs.c, pairing.c, overlap.c   two single players
+ *   teams.c   everything else            group.c   a match being put together
  *   search.c  the step: what is looked through, and when     backfill.c  room in running matches
  *   status.c  what a waiting ticket is told                   match_check.c  invariants by a full walk
  *
@@ -23,6 +24,7 @@ enum {
     BANDS = 16, /* of rating, for measured waits */
     BAND_POINTS = POINTS / BANDS,
     WAITS = 15, /* latest waits of a band: an odd number has a middle */
+    CARRIED = 8, /* left out by one piece of a sweep and taken along to the next */
     FRESH = 16, /* newcomers of a pool that are looked at one by one; more are a flood */
     NO_SOFT = UINT8_MAX,
     NO_REGION = UINT8_MAX,
@@ -89,6 +91,15 @@ struct pool {
     uint32_t resume;         /* where in now.from it goes on: pairs the entry, teams how many were tried; plus one, 0: at its beginning */
     uint32_t row;            /* of time, when all was last looked through */
     uint16_t next;           /* in the queue */
+    /* pairs: pools that share tickets are one family, going round, which its leader sweeps: overlap.c */
+    uint16_t leader, family_next;
+    bool stale; /* the mode has changed: to be put into its family anew */
+    uint8_t sibling;
+    uint16_t at_point; /* where the leader's sweep goes on in this pool; entry + 1, 0: where the point begins */
+    uint32_t at_entry;
+    uint8_t carry_count; /* leader: left out so far, taken along */
+    uint16_t carry_rating[CARRIED];
+    uint32_t carry[CARRIED];
 };
 
 struct waits {
@@ -108,6 +119,7 @@ struct mode {
 struct vx_match {
     uint32_t tickets_max, mode_count, entry_bits, pools_max, lines_max;
     uint32_t waiting;
+    uint32_t looks; /* of the last step */
     struct mode *modes;
     struct ticket *tickets;
     struct vx_match_person *persons;
@@ -204,11 +216,20 @@ static inline uint32_t point_down(const struct line *line, uint32_t from)
     uint32_t block = BLOCKS - 1 - (uint32_t)__builtin_clzll(below);
     return block * BLOCK_POINTS + BLOCK_POINTS - 1 - (uint32_t)__builtin_clzll(line->points[block]);
 }
-/* True when the ticket waits in the pool. */
+static inline uint16_t pool_number(const struct vx_match *match, const struct pool *pool)
+{
+    return (uint16_t)(pool - match->pools);
+}
+/* The pool whose sweep looks through this one. */
+static inline struct pool *pool_sweeper(const struct vx_match *match, const struct pool *pool)
+{
+    return &match->pools[pool->leader];
+}
+/* True when the ticket waits where the pool's sweep looks. */
 static inline bool ticket_in(const struct vx_match *match, const struct pool *pool, uint32_t slot)
 {
     for (uint32_t i = 0, line; i < 1u << match->entry_bits && (line = place_of(match, slot << match->entry_bits | i)->line) != 0; i++)
-        if (match->lines[line - 1].pool == pool - match->pools)
+        if (pool_sweeper(match, &match->pools[match->lines[line - 1].pool]) == pool)
             return true;
     return false;
 }
@@ -300,6 +321,7 @@ struct group {
     uint8_t teams, size; /* the shape */
     uint8_t scarce;      /* roles, a bit each: who can take one gets no other place */
     uint8_t players, count;
+    uint32_t looks_end; /* when this many have been used it is given up */
     bool full_waited; /* somebody who was put in has waited long enough for a smaller match */
     struct team team[VX_MATCH_PLAYERS_MAX];
     uint32_t ticket[VX_MATCH_PLAYERS_MAX];
@@ -312,7 +334,7 @@ void group_start(struct group *group, const struct vx_match *match, const struct
 enum placing group_place(struct group *group, uint32_t slot, uint32_t class);
 uint64_t ticket_have(const struct vx_match *match, const struct mode *mode, uint32_t slot, uint32_t class);
 /* Exchanges tickets between teams until their means are near. False: farther apart than a member allows. */
-bool group_balance(struct group *group);
+bool group_balance(struct group *group, uint32_t *looks);
 /* Removes the members from the queue. */
 void group_take(struct vx_match *match, const struct group *group, struct vx_match_found *found);
 
@@ -322,6 +344,13 @@ uint32_t teams_piece(struct vx_match *match, struct pool *pool, uint32_t now_ms,
 /* The best match for one ticket. */
 bool pairs_serve(struct vx_match *match, struct pool *pool, uint32_t slot, uint32_t now_ms, struct vx_match_found *found, uint32_t *looks);
 bool teams_serve(struct vx_match *match, struct pool *pool, uint32_t slot, uint32_t now_ms, struct vx_match_found *found, uint32_t *looks);
+
+/* ---- overlap.c ---- */
+void family_alone(struct vx_match *match, struct pool *pool);
+void family_join(struct vx_match *match, struct pool *pool);
+void family_leave(struct vx_match *match, struct pool *pool);
+/* leader->now is to be swept. */
+void family_sweep(struct vx_match *match, struct pool *leader);
 
 /* ---- queue.c, status.c ---- */
 void ticket_leave(struct vx_match *match, uint32_t slot); /* vx_match_remove without asking */

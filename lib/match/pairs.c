@@ -1,28 +1,18 @@
-/* Two single players: a piece of the line is paired as cheaply as it can be.
+/* Two single players: pieces of the line.
  *
- * Up to 64 tickets in order of rating are laid side by side, and a dynamic programme over them finds the
- * pairing that leaves out the fewest (the longest waiting last) and, among those, has the least sum of rating
- * distances, with partners at most four places apart. Where only ratings matter the cheapest pairing of a
- * line never needs more: neighbours pair up (any crossing can be undone without loss). Blocks, sets and
- * narrow windows make ticket skip each other; four places let them.
+ * Pieces follow each other up the line, and each is paired as cheaply as it can be (pairing.c). What lies near the
+ * open end of a piece is left to the next, so that pieces join as if the line had been paired at once: a greedy choice
+ * of nearest neighbours would leave leftovers far apart, and costs twice as much or more (perf/match-quality).
  *
- * Pieces follow each other up the line. What lies near the open end of a piece is left to the next, so that
- * pieces join as if the line had been paired at once: a greedy choice of nearest neighbours would leave
- * leftovers far apart, and costs twice as much or more (perf/match-quality). */
-#include "match_private.h"
+ * Pools that share tickets are looked through together: overlap.c. */
+#include <stdlib.h>
+
+#include "pairs_private.h"
 
 enum {
-    PIECE = 64,
-    PLACES = 4,           /* that partners may be apart */
-    STATES = 1 << PLACES, /* bit k: the ticket k + 1 places back is still alone */
-    OPEN_END = 12,        /* tickets at an open end that are not decided */
+    OPEN_END = 12, /* tickets at an open end that are not decided */
     BATCH = 80,
-    LEFT_OUT = 1 << 20, /* more than any distances can sum up to */
-    LEFT_OUT_MAX = 1 << 16,
-    SECOND_POINTS = 8, /* a second waited weighs so many points when somebody has to be left out */
-    ALONG_LOOKS = 32,  /* for one ticket alone: others that are asked on each side */
-    ALONE = 0,
-    UNREACHED = UINT32_MAX / 2,
+    ALONG_LOOKS = 32, /* for one ticket alone: others that are asked on each side */
 };
 
 struct batch {
@@ -30,43 +20,16 @@ struct batch {
     uint16_t points[BATCH + 1];
     uint32_t entries[BATCH + 1]; /* VX_MATCH_NONE after the last of the range */
 };
-struct piece {
-    uint32_t count, looks;
-    uint32_t stop_point, stop_entry; /* the first that was not looked at */
-    uint32_t slots[PIECE], entries[PIECE];
-    uint16_t ratings[PIECE], windows[PIECE];
-    uint32_t left_out[PIECE];            /* what it costs */
-    uint8_t back[PIECE][STATES];         /* partner's places back << 4 | state before; ALONE places: none */
-    uint8_t partner[PIECE];              /* index, own when alone */
-    uint32_t equal_count, equals[PIECE]; /* pairs of equal rating, one after the other: they cost nothing */
-    bool closed;                         /* nobody beyond could play with anybody here */
-};
-
-static bool fit(const struct piece *piece, const struct vx_match *match, const struct mode *mode, uint32_t i, uint32_t j, uint32_t now_ms)
-{
-    uint32_t distance = (uint32_t)(piece->ratings[i] - piece->ratings[j]);
-    return distance <= piece->windows[i] && distance <= piece->windows[j] &&
-           sets_meet(mode, match->tickets[piece->slots[i]].sets, match->tickets[piece->slots[j]].sets) && may_meet(match, mode, piece->slots[i], piece->slots[j], now_ms);
-}
 
 /* Two of equal rating that fit are a pair, whatever becomes of the rest: no pairing gets dearer by it. */
 static void piece_join_equals(struct piece *piece, const struct vx_match *match, const struct mode *mode, uint32_t now_ms)
 {
     uint32_t i = piece->count - 1;
-    if (i == 0 || piece->ratings[i] != piece->ratings[i - 1] || !fit(piece, match, mode, i, i - 1, now_ms))
+    if (i == 0 || piece->ratings[i] != piece->ratings[i - 1] || !piece_fit(piece, match, mode, i, i - 1, now_ms))
         return;
     piece->equals[piece->equal_count++] = piece->slots[i - 1];
     piece->equals[piece->equal_count++] = piece->slots[i];
     piece->count -= 2;
-}
-
-static void piece_add(struct piece *piece, const struct mode *mode, uint32_t slot, const struct ticket *ticket, uint32_t now_ms)
-{
-    uint32_t waited_ms = waited_of(ticket, now_ms), longer = waited_ms / 1000 * SECOND_POINTS, i = piece->count++;
-    piece->slots[i] = slot;
-    piece->ratings[i] = ticket->rating;
-    piece->windows[i] = mode->window[row_of(mode, waited_ms)];
-    piece->left_out[i] = LEFT_OUT + (longer < LEFT_OUT_MAX ? longer : LEFT_OUT_MAX) + (ticket->flags & TICKET_FIRST ? LEFT_OUT_MAX : 0);
 }
 
 /* The next places from where the range is to go on, without looking at the tickets: only asking the memory for
@@ -105,7 +68,7 @@ static void piece_gather(struct piece *piece, const struct vx_match *match, cons
             break;
         if (!active_in(mode, pool, &match->tickets[slot], now_ms))
             continue;
-        piece_add(piece, mode, slot, &match->tickets[slot], now_ms);
+        piece_add(piece, mode, slot, &match->tickets[slot], 1, now_ms);
         piece->entries[piece->count - 1] = batch->entries[i];
         last = batch->points[i];
         __builtin_prefetch(&match->chunks[match->tickets[slot].age], 1); /* where it has to be taken out if it leaves */
@@ -117,76 +80,7 @@ static void piece_gather(struct piece *piece, const struct vx_match *match, cons
     piece->stop_entry = batch->entries[i];
 }
 
-static void better(uint32_t *costs, uint8_t *back, uint32_t state, uint32_t cost, uint32_t from, uint32_t places)
-{
-    if (cost < costs[state]) {
-        costs[state] = cost;
-        back[state] = (uint8_t)(places << PLACES | from);
-    }
-}
-
-/* Ticket i joins: it stays alone for now, or takes one of the four before it that are. Who is pushed out of
- * the four alone has been left out. */
-static void piece_step(struct piece *piece, uint32_t i, uint32_t costs[STATES], const uint32_t *distances)
-{
-    uint32_t after[STATES];
-    for (uint32_t state = 0; state < STATES; state++)
-        after[state] = UNREACHED;
-    uint32_t falls = i >= PLACES ? piece->left_out[i - PLACES] : 0;
-    for (uint32_t state = 0; state < STATES; state++) {
-        if (costs[state] >= UNREACHED)
-            continue;
-        uint32_t cost = costs[state] + (state & (STATES / 2) ? falls : 0);
-        better(after, piece->back[i], (state << 1 & (STATES - 1)) | 1, cost, state, ALONE);
-        for (uint32_t k = 1; k <= PLACES; k++) {
-            uint32_t bit = 1u << (k - 1), rest = state & ~bit;
-            if ((state & bit) && distances[k] < UNREACHED)
-                better(after, piece->back[i], rest << 1 & (STATES - 1), costs[state] + distances[k] + (rest & (STATES / 2) ? falls : 0), state, k);
-        }
-    }
-    for (uint32_t state = 0; state < STATES; state++)
-        costs[state] = after[state];
-}
-
-static uint32_t best_end(const struct piece *piece, const uint32_t costs[STATES])
-{
-    uint32_t best = 0, best_cost = UINT32_MAX;
-    for (uint32_t state = 0; state < STATES; state++) {
-        uint32_t cost = costs[state];
-        for (uint32_t k = 1; k <= PLACES && cost < UNREACHED && piece->closed; k++)
-            cost += state & (1u << (k - 1)) ? piece->left_out[piece->count - k] : 0;
-        if (cost < best_cost) {
-            best = state;
-            best_cost = cost;
-        }
-    }
-    return best;
-}
-
-static void piece_pair(struct piece *piece, const struct vx_match *match, const struct mode *mode, uint32_t now_ms)
-{
-    uint32_t costs[STATES];
-    for (uint32_t state = 0; state < STATES; state++)
-        costs[state] = state == 0 ? 0 : UNREACHED;
-    for (uint32_t i = 0; i < piece->count; i++) {
-        uint32_t distances[PLACES + 1];
-        for (uint32_t k = 1; k <= PLACES; k++)
-            distances[k] = k <= i && fit(piece, match, mode, i, i - k, now_ms) ? (uint32_t)(piece->ratings[i] - piece->ratings[i - k]) : UNREACHED;
-        piece_step(piece, i, costs, distances);
-        piece->partner[i] = (uint8_t)i;
-    }
-    uint32_t state = best_end(piece, costs);
-    for (uint32_t i = piece->count; i-- > 0;) {
-        uint32_t places = piece->back[i][state] >> PLACES;
-        state = piece->back[i][state] & (STATES - 1);
-        if (places != ALONE) {
-            piece->partner[i] = (uint8_t)(i - places);
-            piece->partner[i - places] = (uint8_t)i;
-        }
-    }
-}
-
-static void pair_take(struct vx_match *match, const struct pool *pool, uint32_t low, uint32_t high, uint32_t now_ms, struct vx_match_found *found)
+void pair_take(struct vx_match *match, const struct pool *pool, uint32_t low, uint32_t high, uint32_t now_ms, struct vx_match_found *found)
 {
     struct mode *mode = &match->modes[pool->mode];
     struct ticket *tickets = match->tickets;
@@ -263,18 +157,24 @@ static bool back_search(struct vx_match *match, const struct pool *pool, const s
     return true;
 }
 
-bool pairs_serve(struct vx_match *match, struct pool *pool, uint32_t slot, uint32_t now_ms, struct vx_match_found *found, uint32_t *looks)
+bool pairs_serve(struct vx_match *match, struct pool *leader, uint32_t slot, uint32_t now_ms, struct vx_match_found *found, uint32_t *looks)
 {
-    const struct line *line = &match->lines[pool->lines[0] - 1];
     struct nearest nearest = { VX_MATCH_NONE, UINT32_MAX };
-    if (!active_in(&match->modes[pool->mode], pool, &match->tickets[slot], now_ms))
-        return false;
-    nearest_along(match, pool, line, slot, false, now_ms, looks, &nearest);
-    nearest_along(match, pool, line, slot, true, now_ms, looks, &nearest);
+    const struct pool *where = leader;
+    for (uint32_t i = 0, name; i < 1u << match->entry_bits && (name = place_of(match, slot << match->entry_bits | i)->line) != 0; i++) {
+        const struct line *line = &match->lines[name - 1];
+        const struct pool *pool = &match->pools[line->pool];
+        uint32_t before = nearest.distance;
+        if (pool_sweeper(match, pool) != leader || !active_in(&match->modes[pool->mode], pool, &match->tickets[slot], now_ms))
+            continue;
+        nearest_along(match, pool, line, slot, false, now_ms, looks, &nearest);
+        nearest_along(match, pool, line, slot, true, now_ms, looks, &nearest);
+        where = nearest.distance < before ? pool : where;
+    }
     if (nearest.slot == VX_MATCH_NONE)
         return false;
     bool lower = match->tickets[nearest.slot].rating <= match->tickets[slot].rating;
-    pair_take(match, pool, lower ? nearest.slot : slot, lower ? slot : nearest.slot, now_ms, found);
+    pair_take(match, where, lower ? nearest.slot : slot, lower ? slot : nearest.slot, now_ms, found);
     return true;
 }
 
@@ -296,6 +196,8 @@ static void piece_leave(struct pool *pool, const struct piece *piece, uint32_t f
 
 uint32_t pairs_piece(struct vx_match *match, struct pool *pool, uint32_t now_ms, struct vx_match_found *found, uint32_t max, uint32_t *looks)
 {
+    if (pool->family_next != pool_number(match, pool))
+        return overlap_piece(match, pool, now_ms, found, max, looks);
     const struct line *line = pool->lines[0] != 0 ? &match->lines[pool->lines[0] - 1] : NULL;
     if (line == NULL || line->count < 2) {
         pool->now = (struct range){ 1, 0 };
@@ -305,15 +207,18 @@ uint32_t pairs_piece(struct vx_match *match, struct pool *pool, uint32_t now_ms,
     struct batch batch;
     struct piece piece;
     piece.count = piece.looks = piece.equal_count = 0;
-    piece.closed = false;
+    piece.closed = piece.choosy = false;
     batch_read(&batch, match, pool, line);
     piece_gather(&piece, match, pool, &batch, now_ms);
     *looks += piece.looks;
     uint32_t count = equals_take(match, pool, &piece, now_ms, found, max), i;
     if (2 * count < piece.equal_count)
         return count; /* no room for more: the range is where it was */
-    piece_pair(&piece, match, &match->modes[pool->mode], now_ms);
+    const struct mode *mode = &match->modes[pool->mode];
     uint32_t decided = piece.closed || piece.count <= OPEN_END ? piece.count : piece.count - OPEN_END;
+    piece_pair(&piece, match, mode, now_ms);
+    if (piece.choosy)
+        *looks += piece_improve(&piece, match, mode, decided, now_ms);
     for (i = 0; i < decided && count < max; i++) {
         uint32_t partner = piece.partner[i];
         if (partner < i)

@@ -20,7 +20,11 @@ static void clocks(struct vx_match *match, uint32_t now_ms)
         struct pool *pool = &match->pools[match->clock];
         match->clock = match->clock + 1 < match->pools_max ? match->clock + 1 : 0;
         match->clock_left--;
-        if (!pool->used || pool->tickets == 0)
+        if (pool->used && pool->stale) {
+            pool->stale = false;
+            family_join(match, pool);
+        }
+        if (!pool->used || pool_sweeper(match, pool) != pool || (pool->tickets == 0 && pool->family_next == pool_number(match, pool)))
             continue;
         uint32_t row = now_ms / match->modes[pool->mode].rules.step_ms;
         if (row != pool->row)
@@ -53,6 +57,7 @@ static uint32_t look_through(struct vx_match *match, struct pool *pool, uint32_t
         pool->resume = 0;
         pool->flooded = false;
         pool->fresh_count = 0;
+        family_sweep(match, pool);
     }
     return match->modes[pool->mode].pairs ? pairs_piece(match, pool, now_ms, found, max, looks) : teams_piece(match, pool, now_ms, found, max, looks);
 }
@@ -127,7 +132,9 @@ void vx_match_mode_set(struct vx_match *match, uint32_t number, const struct vx_
     for (uint32_t i = 0; i < match->pools_max; i++)
         if (match->pools[i].used && match->pools[i].mode == number) {
             match->pools[i].now = (struct range){ 1, 0 };
-            match->pools[i].resume = 0;
+            match->pools[i].resume = match->pools[i].at_entry = 0;
+            match->pools[i].stale = true;
+            family_alone(match, &match->pools[i]);
         }
 }
 
@@ -145,7 +152,7 @@ void vx_match_window_set(struct vx_match *match, uint32_t number, uint32_t row, 
     mode_compile(mode, &rules);
     for (uint32_t i = 0; i < match->pools_max; i++)
         if (match->pools[i].used && match->pools[i].mode == number)
-            pool_flood(match, &match->pools[i]);
+            pool_flood(match, pool_sweeper(match, &match->pools[i]));
 }
 
 /* Classes, regions and attributes of the new rules are other places: tickets go there a few in each step. The
@@ -175,6 +182,7 @@ uint32_t vx_match_step(struct vx_match *match, uint32_t now_ms, uint32_t looks_m
         count += late_turn(match, now_ms, found, &looks);
     while (count < max && looks < looks_max && match->queue_first != 0)
         count += sweep(match, now_ms, &found[count], max - count, &looks);
+    match->looks = looks;
     return count;
 }
 

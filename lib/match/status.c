@@ -41,6 +41,11 @@ void vx_match_status(const struct vx_match *match, uint32_t slot, uint32_t now_m
     *status = (struct vx_match_status){ .waiting = mode->waiting, .position = position_of(mode, ticket, now_ms), .window = window_of(mode, ticket, now_ms), .waited_ms = waited_of(ticket, now_ms), .estimate_ms = median(&mode->waits[ticket->rating / BAND_POINTS]) };
 }
 
+uint32_t vx_match_looks(const struct vx_match *match)
+{
+    return match->looks;
+}
+
 uint32_t vx_match_waiting(const struct vx_match *match)
 {
     return match->waiting;

@@ -15,6 +15,7 @@ enum {
     REJECTS_MAX = 3,    /* last tickets given back because the means were too far apart */
     ALL_CLASSES = (1 << CLASSES) - 1,
     SINGLE_CLASSES = (1 << ROLE_CLASSES) - 1,
+    GROUP_LOOKS = VX_MATCH_LOOKS_PIECE, /* for all attempts of one lowest ticket together */
     SERVE_LOWEST = 6, /* tickets below a late one that are tried as the lowest */
 };
 
@@ -44,7 +45,7 @@ static bool group_fill(struct group *group, uint32_t seeds, uint32_t point, uint
     for (class = 0; class < CLASSES; class ++)
         if ((classes & (1u << class)) == 0)
             walk_drop(&walk, class);
-    for (uint32_t looked = 0; looked < most && (slot = walk_next(&walk, &class)) != VX_MATCH_NONE; looked++) {
+    for (uint32_t looked = 0; looked < most && *looks < group->looks_end && (slot = walk_next(&walk, &class)) != VX_MATCH_NONE; looked++) {
         ++*looks;
         if (group->match->tickets[slot].rating > group->low + group->window)
             return false;
@@ -56,7 +57,7 @@ static bool group_fill(struct group *group, uint32_t seeds, uint32_t point, uint
             walk_drop(&walk, class);
         if (placing != PLACED || group->players < group->teams * group->size)
             continue;
-        if (group_balance(group))
+        if (group_balance(group, looks))
             return true;
         if (rejects++ == REJECTS_MAX)
             return false;
@@ -141,8 +142,9 @@ static bool group_make(struct group *group, struct vx_match *match, const struct
     const struct mode *mode = &match->modes[pool->mode];
     uint32_t teams = mode->rules.teams_max, size = mode->rules.size_max, most = teams * size;
     bool parties = has_parties(match, pool);
-    *group = (struct group){ .match = match, .mode = mode, .pool = pool, .now_ms = now_ms };
+    *group = (struct group){ .match = match, .mode = mode, .pool = pool, .now_ms = now_ms, .looks_end = *looks + GROUP_LOOKS };
     do {
+        ++*looks;
         if (teams * size > most)
             continue; /* as many were not there */
         bool smaller = teams < mode->rules.teams_max || size < mode->rules.size_max, full = false, spared = false;
@@ -159,7 +161,7 @@ static bool group_make(struct group *group, struct vx_match *match, const struct
         if (!group->full_waited)
             return false; /* nobody who came into it has waited long enough for less */
         most = reached;
-    } while (shape_smaller(mode, &teams, &size));
+    } while (*looks < group->looks_end && shape_smaller(mode, &teams, &size));
     return false;
 }
 
@@ -226,7 +228,7 @@ bool teams_serve(struct vx_match *match, struct pool *pool, uint32_t slot, uint3
     const struct ticket *ticket = &match->tickets[slot];
     struct group groups[2];
     struct walk walk;
-    uint32_t window = window_of(mode, ticket, now_ms), lowest = slot, class, best = VX_MATCH_NONE, at = 0, end = *looks + VX_MATCH_LOOKS_PIECE;
+    uint32_t window = window_of(mode, ticket, now_ms), lowest = slot, class, best = VX_MATCH_NONE, at = 0, end = *looks + VX_MATCH_LOOKS_PIECE / 2;
     if (!active_in(mode, pool, ticket, now_ms))
         return false;
     walk_start(&walk, match, pool, ticket->rating, true);

@@ -147,10 +147,12 @@ struct vx_match_found {
     uint32_t ticket[VX_MATCH_PLAYERS_MAX];
     uint8_t team[VX_MATCH_PLAYERS_MAX]; /* of each ticket */
 };
-enum { VX_MATCH_LOOKS_PIECE = 512 }; /* the longest piece of work in one go */
-/* Looks for matches until `looks` have been used (the last piece of work may exceed them by about
- * VX_MATCH_LOOKS_PIECE) or `max` are found; returns how many. Call it again and again: what is not finished goes on there. */
+enum { VX_MATCH_LOOKS_PIECE = 512,                       /* the longest attempt at one match */
+       VX_MATCH_LOOKS_OVER = 2 * VX_MATCH_LOOKS_PIECE }; /* by which a step may exceed its looks: whatever waits and arrives */
+/* Looks for matches until `looks` have been used (a piece of work that has begun is ended: VX_MATCH_LOOKS_OVER) or `max` are found; returns how many. Call it again and again: what is not finished goes on there. */
 uint32_t vx_match_step(struct vx_match *match, uint32_t now_ms, uint32_t looks, struct vx_match_found *found, uint32_t max);
+/* Looks that the last step used: what it cost, whatever machine it ran on. */
+uint32_t vx_match_looks(const struct vx_match *match);
 /* True when nothing has changed since all was looked through: a step would find nothing before windows widen. */
 bool vx_match_idle(const struct vx_match *match);
 
