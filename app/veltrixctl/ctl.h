@@ -58,6 +58,9 @@ int ctl_watch(struct ctl *ctl, const char *const *words, size_t count, double ev
 /* Prints what comes unasked until it ends, or Ctrl-C. */
 int ctl_feed(struct ctl *ctl);
 extern const struct vx_control_command ctl_top_commands[];
+/* formula.c: `formula push|check|gate FILE` sends what is in the file and tells how it goes; `formula diff` shows two texts as diff(1)
+ * does. False: the words are none of these, and *exit_status is not set. */
+bool ctl_formula(struct ctl *ctl, const char *const *words, size_t count, int *exit_status);
 /* The words name a local command: does it and sets *exit_status. */
 bool ctl_local(struct ctl *ctl, const char *const *words, size_t count, int *exit_status);
 

@@ -70,6 +70,7 @@ struct app {
     struct rte_ring *io_replies[VX_IO_LCORES_MAX][VX_SHARD_LCORES_MAX]; /* the same, by io */
     struct rte_ring *grants[VX_SHARD_LCORES_MAX], *acks[VX_SHARD_LCORES_MAX];
     struct vx_formula *formula;
+    struct app_formulas *formulas; /* formulas.h */
     struct vx_ledger *ledger;
     uint32_t epoch;
     struct vx_control *control;
@@ -99,7 +100,10 @@ void app_rules_watch(struct app *app);
 /* Mempool, arenas, rings, ports, ledger, formulas, io lcores: everything is taken here. */
 int app_setup(struct app *app, struct vx_error *error);
 void app_teardown(struct app *app);
+/* Formulas: from the folder or the store; in every turn of the control loop; the end. */
 int app_formula_start(struct app *app, struct vx_error *error);
+void app_formula_turn(struct app *app);
+void app_formula_stop(struct app *app);
 /* numa.c. Start-up: where each lcore is, and packet pools near those that receive. */
 int app_numa_start(struct app *app, struct vx_error *error);
 /* The node of the index-th lcore that has the role; SOCKET_ID_ANY where nodes are not told apart. */

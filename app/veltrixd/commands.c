@@ -16,5 +16,6 @@ const struct vx_control_command *const app_commands[] = {
     app_capture_commands,
     app_shutdown_commands,
     app_alarms_commands,
+    app_formula_commands,
     NULL,
 };

@@ -99,6 +99,7 @@ static void turn(struct app *app)
     app_capture_turn(app);
     vx_control_poll(app->control, CONTROL_POLL_MS);
     vx_formula_supervise(app->formula);
+    app_formula_turn(app);
 }
 
 static void drain(struct app *app)

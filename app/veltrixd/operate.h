@@ -5,7 +5,7 @@
 #include "app.h"
 
 extern const struct vx_control_command app_tune_commands[], app_config_commands[], app_pauses_commands[], app_rates_commands[], app_shard_commands[];
-extern const struct vx_control_command app_mem_commands[], app_trace_commands[], app_capture_commands[], app_shutdown_commands[], app_alarms_commands[];
+extern const struct vx_control_command app_mem_commands[], app_trace_commands[], app_capture_commands[], app_shutdown_commands[], app_alarms_commands[], app_formula_commands[];
 
 /* tune.c: makes the running configuration like the target as far as that goes without a restart. changed and restart get
  * lists of {key, old, new} (new references, also on failure). -EBUSY: an lcore takes no commands. */

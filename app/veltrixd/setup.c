@@ -174,7 +174,6 @@ void app_teardown(struct app *app)
 {
     if (app->ledger != NULL)
         vx_ledger_close(app->ledger);
-    if (app->formula != NULL)
-        vx_formula_stop(app->formula);
+    app_formula_stop(app);
     app_ports_stop(app);
 }

@@ -37,9 +37,9 @@ static double figure_of(const struct vx_canary_side *side, enum vx_canary_figure
 {
     const uint32_t band = figure >= VX_CANARY_FAVOURITES_LOW ? (uint32_t)figure - VX_CANARY_FAVOURITES_LOW : 0;
     switch (figure) {
-    case VX_CANARY_BATCH_US_P99:
+    case VX_CANARY_BATCH_US_P50:
         *events = side->batches;
-        return side->batch_us_p99;
+        return side->batch_us_p50;
     case VX_CANARY_TIMED_OUT:
         *events = side->jobs_answered + side->jobs_timed_out;
         return part((double)side->jobs_timed_out, (double)*events);

@@ -11,14 +11,14 @@ struct vx_canary_side {
     uint64_t hunts_ended, hunt_ms, loot_amount;
     uint64_t jobs_answered, jobs_timed_out;
     uint64_t favourites[3], favourite_halves[3]; /* by rating band: low, middle, high; 2 halves a win, 1 a draw */
-    double batch_us_p99;                         /* of the kind that is tried */
+    double batch_us_p50;                         /* of the kind that is tried; the median, for others may have the core */
     uint64_t batches;
 };
 
 /* Figure, what it is in, how it may differ (R: that part of the others' figure, either way; A: by so much; U: at most so many
  * times, and only above a floor), and how many events each side must have before it says anything. */
 #define VX_CANARY_FIGURES(X)                                                                       \
-    X(BATCH_US_P99, "batch, p99", "us", U, 3, 200)                                                 \
+    X(BATCH_US_P50, "batch, median", "us", U, 3, 200)                                              \
     X(TIMED_OUT, "jobs timed out", "of 1", A, 0.001, 1000)                                         \
     X(HUNT_S, "hunt length", "s", R, 0.30, 200)                                                    \
     X(LOOT_PER_HOUR, "loot in an hour of hunts", "", R, 0.25, 200)                                 \

@@ -48,7 +48,7 @@ struct vx_config {
         uint32_t speed_cm_s, chest_range_cm, strike_range_cm, chests;
     } shards;
     struct { uint32_t bans_max, sources, burst; uint64_t packets_per_s; char file[VX_PATH_BYTES]; } rules;
-    struct { char folder[VX_PATH_BYTES]; uint32_t idle_us, deadline_ms, memory_mib; } formulas;
+    struct { char folder[VX_PATH_BYTES], versions[VX_PATH_BYTES]; uint32_t idle_us, deadline_ms, memory_mib; } formulas;
     struct { char path[VX_PATH_BYTES]; } ledger;
     struct { char socket[VX_PATH_BYTES]; uint32_t mode; char group[VX_NAME_BYTES]; char admins[512]; /* names between spaces */ char history[VX_PATH_BYTES]; } control;
     struct { uint32_t buffers; } capture;

@@ -122,15 +122,35 @@ static json_t *time_json(void)
     return json_string(text);
 }
 
+/* A long text, such as a formula's, is kept elsewhere by whoever takes it: the history has its beginning. A new reference. */
+static json_t *shortened(const json_t *arguments)
+{
+    enum { SHOWN_BYTES = 60, LONG_BYTES = 400 };
+    json_t *copy = json_copy((json_t *)arguments); /* shallow; json_copy takes no const and changes nothing */
+    const char *name;
+    json_t *value;
+    json_object_foreach(copy, name, value) {
+        const char *text = json_string_value(value);
+        size_t bytes = json_string_length(value), end = SHOWN_BYTES;
+        if (text == NULL || bytes <= LONG_BYTES)
+            continue;
+        while (end > 0 && ((unsigned char)text[end] & 0xc0) == 0x80) /* not in the middle of a character */
+            end--;
+        (void)json_object_set_new(copy, name, json_sprintf("%.*s… (%zu bytes)", (int)end, text, bytes));
+    }
+    return copy;
+}
+
 /* For the journal's line: "3" or "{…}". */
 static char *shown(const json_t *value)
 {
     return value != NULL ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
 }
 
-static void log_change(const struct vx_control_peer *peer, const char *command, const struct vx_control_call *call, bool ok, const char *sentence)
+static void log_change(const struct vx_control_peer *peer, const char *command, const json_t *given, const struct vx_control_call *call, bool ok,
+                       const char *sentence)
 {
-    char pid[16], *arguments = shown(call->arguments), *old = shown(call->old), *new = shown(call->new);
+    char pid[16], *arguments = shown(given), *old = shown(call->old), *new = shown(call->new);
     (void)snprintf(pid, sizeof(pid), "%d", (int)peer->pid);
     const struct vx_log_field fields[] = { { "USER", peer->name }, { "CLIENT_PID", pid }, { "COMMAND", command },   { "ARGUMENTS", arguments != NULL ? arguments : "{}" },
                                            { "OLD", old != NULL ? old : "" }, { "NEW", new != NULL ? new : "" }, { NULL, NULL } };
@@ -143,9 +163,11 @@ static void log_change(const struct vx_control_peer *peer, const char *command, 
 void history_note(struct history *history, const char *command, const struct vx_control_call *call, bool ok, const char *sentence)
 {
     const struct vx_control_peer *peer = call->peer;
+    json_t *given = shortened(call->arguments);
     json_t *entry = json_pack("{s:o,s:s,s:I,s:I,s:s,s:O,s:O*,s:O*,s:b}", "time", time_json(), "user", peer->name, "uid", (json_int_t)peer->uid, "pid",
-                              (json_int_t)peer->pid, "command", command, "arguments", call->arguments, "old", call->old, "new", call->new, "ok", ok);
-    log_change(peer, command, call, ok, sentence);
+                              (json_int_t)peer->pid, "command", command, "arguments", given, "old", call->old, "new", call->new, "ok", ok);
+    log_change(peer, command, given, call, ok, sentence);
+    json_decref(given);
     if (entry == NULL)
         return;
     if (!ok) {

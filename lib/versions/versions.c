@@ -77,6 +77,10 @@ int vx_versions_open(const char *path, struct vx_versions **versions, struct vx_
         (void)sqlite3_busy_timeout(made->database, BUSY_MS_MAX);
         rc = schema_check(made, error);
     }
+    /* A power cut may cost the last lines of the history, never the file; without it each change costs the control thread a
+     * disk's flush, and formulas are supervised by that thread. */
+    if (rc == 0 && sqlite3_exec(made->database, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL", NULL, NULL, NULL) != SQLITE_OK)
+        rc = sqlite_failed(made, "write it", error);
     if (rc == 0)
         *versions = made;
     else

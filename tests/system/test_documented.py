@@ -107,6 +107,7 @@ HOW = [
     (r"veltrix-player --token FILE(?: --auto)?", run_by_ci("interop_player")),
     (r"tools/sim --seeds 1\.\.40", run_by_ci("sim_seeds")),
     (r"veltrixd --config \S+(?: --no-huge)?", daemon),
+    (r"veltrixctl formula push battle\.lua .*", run_by_ci("operators_formula")),
     (r"(?:veltrixd|veltrixctl) .*", as_it_stands),
 ]
 
