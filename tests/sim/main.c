@@ -13,16 +13,18 @@
 struct options {
     uint64_t first, last;
     double minutes;
-    bool quiet, all_rows, twice;
+    bool quiet, all_rows, twice, go_on;
     const char *plan_path, *json_path, *digests_path;
 };
 
 static int usage(FILE *to)
 {
-    (void)fprintf(to, "usage: vx_sim [--seeds A..B] [--minutes N] [--twice] [--all-rows] [--quiet] [--json FILE] [--digests FILE]\n"
+    (void)fprintf(to, "usage: vx_sim [--seeds A..B] [--minutes N] [--twice] [--all-rows] [--quiet] [--go-on]\n"
+                      "              [--json FILE] [--digests FILE]\n"
                       "       vx_sim --plan FILE     one run, as a kept failure says\n"
                       "  --twice     runs each seed twice and compares the digests\n"
                       "  --all-rows  fails when a row of the state tables was not reached\n"
+                      "  --go-on     goes on after a failure, and shrinks none\n"
                       "  --digests   appends `seed digest` lines, to compare builds\n");
     return to == stdout ? 0 : 2;
 }
@@ -41,7 +43,7 @@ static int options_read(int argc, char **argv, struct options *options)
     static const struct option names[] = {
         { "seeds", required_argument, NULL, 's' },   { "minutes", required_argument, NULL, 'm' }, { "plan", required_argument, NULL, 'p' },
         { "json", required_argument, NULL, 'j' },    { "digests", required_argument, NULL, 'd' }, { "quiet", no_argument, NULL, 'q' },
-        { "all-rows", no_argument, NULL, 'a' },      { "twice", no_argument, NULL, 't' },         { "help", no_argument, NULL, 'h' },
+        { "all-rows", no_argument, NULL, 'a' },      { "twice", no_argument, NULL, 't' },         { "go-on", no_argument, NULL, 'g' },        { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
     *options = (struct options){ .first = 1, .last = 50 };
@@ -56,7 +58,8 @@ static int options_read(int argc, char **argv, struct options *options)
         options->quiet = options->quiet || name == 'q';
         options->all_rows = options->all_rows || name == 'a';
         options->twice = options->twice || name == 't';
-        if (name == 'h' || strchr("pjdqat", name) == NULL)
+        options->go_on = options->go_on || name == 'g';
+        if (name == 'h' || strchr("pjdqatg", name) == NULL)
             return usage(name == 'h' ? stdout : stderr) + 1;
     }
     return optind == argc ? 0 : usage(stderr) + 1;
@@ -69,11 +72,13 @@ static double now_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-static int fail(const struct sim_plan *plan, const struct sim_report *report)
+static int fail(const struct sim_plan *plan, const struct sim_report *report, bool go_on)
 {
     struct sim_plan small = *plan;
     (void)printf("seed %lu FAILS at %lu ms: %s\n", plan->seed, report->at_ms, report->text);
     (void)fflush(stdout);
+    if (go_on)
+        return 1;
     struct sim_report *last = runner_shrink(&small, report);
     (void)printf("\nshrunk to %u players, %u ms, %u faults; keep it as tests/sim/regressions/NAME.plan:\n\n# at %lu ms: %s\n", small.players, small.duration_ms, small.fault_count,
                  last->at_ms, last->text);
@@ -104,7 +109,7 @@ static int seed_run(const struct options *options, uint64_t seed, FILE *digests)
     sim_plan_make(seed, &plan);
     const struct sim_report *report = runner_run(&plan);
     if (report->outcome != SIM_CLEAN)
-        return fail(&plan, report);
+        return fail(&plan, report, options->go_on);
     summary_add(report);
     if (digests != NULL)
         (void)fprintf(digests, "%lu %016lx\n", seed, report->digest);
@@ -121,9 +126,11 @@ static int seeds_run(const struct options *options)
     FILE *digests = options->digests_path != NULL ? fopen(options->digests_path, "a") : NULL;
     double began = now_s(), told = began;
     int rc = 0;
-    uint64_t seed = options->first;
+    uint64_t seed = options->first, failed = 0;
     for (; rc == 0 && seed <= options->last && (options->minutes == 0 || now_s() - began < options->minutes * 60); seed++) {
         rc = seed_run(options, seed, digests);
+        failed += rc != 0;
+        rc = options->go_on ? 0 : rc;
         if (!options->quiet && now_s() - told >= 5) {
             told = now_s();
             summary_progress(seed, told - began);
@@ -133,6 +140,8 @@ static int seeds_run(const struct options *options)
         (void)fclose(digests);
     if (rc == 0)
         rc = summary_print(options->first, seed - 1, now_s() - began, options->all_rows, options->quiet);
+    if (failed > 0)
+        rc = printf("%lu of %lu seeds failed\n", failed, seed - options->first) > 0;
     return rc != 0 || options->json_path == NULL ? rc : summary_json(options->json_path, options->first, seed - 1, now_s() - began);
 }
 

@@ -80,9 +80,9 @@ void model_start(struct model *model, uint64_t now_us)
     model->now_ms = (uint32_t)(model->sim->shard_us / 1000);
     for (uint32_t i = 0; i < M_PASSES; i++)
         model->passes_ms[i] = model->now_ms;
-    model->swept_ms = model->now_ms;
+    model->swept_ms = model->doubt_ms = model->now_ms;
     for (uint32_t i = 0; i < model->plan->players; i++)
-        model->players[i] = (struct m_player){ .may = 1 << M_OFFLINE, .rating = 1500, .rating_known = true, .results_sure = true };
+        model->players[i] = (struct m_player){ .may = 1 << M_OFFLINE, .rating = 1500, .rating_known = true };
 }
 
 void model_blind(struct model *model)
@@ -105,6 +105,18 @@ void model_drained(struct model *model)
 static void pass_begin(struct model *model)
 {
     model->now_ms = (uint32_t)(model->sim->shard_us / 1000);
+}
+
+bool model_time_passes(struct model *model)
+{
+    pass_begin(model);
+    return !model->is_blind && m_doubts_begin(model);
+}
+
+void model_time_passed(struct model *model)
+{
+    if (!model->is_blind)
+        m_doubts_end(model);
 }
 
 void model_feed(struct model *model, uint32_t shard, const struct vx_event *event)
@@ -261,7 +273,7 @@ void model_rest(struct model *model)
     for (uint32_t i = 0; i < model->plan->players; i++) {
         struct m_player *player = m_player(model, i);
         m_player_pass_time(model, player);
-        if (!m_certainly(player, M_OFFLINE) || (player->result_count > 0 && !player->results_loose))
+        if (!m_certainly(player, M_OFFLINE) || player->result_count > 0)
             m_wrong(model, player, "is still here after the healing time");
     }
     for (uint32_t shard = 0; shard < model->plan->shards; shard++)

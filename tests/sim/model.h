@@ -17,6 +17,10 @@ struct model;
 struct model *model_open(struct sim *sim);
 /* The appliance starts, with nothing but the ledger from before. */
 void model_start(struct model *model, uint64_t now_us);
+/* A pass begins. True: time alone may end somebody's stay in it. Then shards are stepped without actions first, their replies
+ * shown, and model_time_passed() sees who has gone. */
+bool model_time_passes(struct model *model);
+void model_time_passed(struct model *model);
 /* A shard is given this action in the coming pass, which takes all that it is given. */
 void model_feed(struct model *model, uint32_t shard, const struct vx_event *event);
 /* In order, for each shard, within a pass. */

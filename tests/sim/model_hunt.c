@@ -277,7 +277,7 @@ void m_hit(struct model *model, struct m_player *player, const struct vx_reply *
     const struct vx_reply *told = &player->match->hit;
     if (told->arg16 != reply->arg16 || told->b != reply->b || told->c != reply->c || told->player == reply->player)
         m_wrong(model, player, "it is hit with damage %u, health %u; the attacker was told %u, %u", reply->arg16, reply->b, told->arg16, told->b);
-    if (m_count_known(player) && (reply->result_number != 0) != (player->result_count - (reply->result_number != 0) < M_OUTBOX_FOR_FIND))
+    if ((reply->result_number != 0) != (player->result_count - (reply->result_number != 0) < M_OUTBOX_FOR_FIND))
         m_wrong(model, player, "a hit is %srepeated with %u results waiting", reply->result_number != 0 ? "" : "not ", player->result_count);
 }
 
@@ -346,13 +346,11 @@ void m_loot(struct model *model, struct m_player *player, const struct vx_reply 
     if (row->player != m_id(model, player) || row->item != reply->arg16 || row->amount != reply->c)
         m_wrong(model, player, "receipt %lx is told as item %u × %u; the ledger has player %u, item %u × %u", receipt, reply->arg16, reply->c, row->player, row->item,
                 row->amount);
-    if (grant->is_told && (player->may_enter || player->results_loose))
-        return; /* it came while the player was away, and has another number now */
     if (grant->is_told)
         m_wrong(model, player, "receipt %lx is told for the second time", receipt);
     if (reply->result_number == 0)
         m_wrong(model, player, "receipt %lx is told without a number", receipt);
-    if (m_count_known(player) && !(player->may & 1u << M_OFFLINE) && player->result_count > M_OUTBOX_FOR_LOOT)
+    if (!(player->may & 1u << M_OFFLINE) && player->result_count > M_OUTBOX_FOR_LOOT)
         m_wrong(model, player, "loot is told with %u results waiting", player->result_count - 1);
     grant->is_told = true;
     model->sim->report->receipts++;

@@ -83,7 +83,6 @@ static bool is_leaving(const struct m_player *player)
 bool m_member_may_have_left(struct model *model, const struct m_match *match, uint32_t member)
 {
     struct m_player *player = m_player(model, match->players[member]);
-    m_player_silence(model, player);
     return is_leaving(player) || (match->left & 1u << member) || player->match != match || (player->may & ~M_IN_MATCH);
 }
 

@@ -69,9 +69,9 @@ struct m_player {
     uint8_t may;        /* bit a state */
     uint8_t member;
     bool known;         /* has sent an action to this generation */
-    bool position_known, moved_known, rating_known, results_sure;
-    uint32_t results_unsure; /* of those that wait, the first so many may have gone with the player */
-    uint32_t unsure_before; /* which numbers before this one were taken is not known; 0: all are */
+    bool position_known, moved_known, rating_known;
+    bool in_doubt;           /* time alone may have ended its stay in this pass … */
+    uint32_t results_unsure; /* … and then the first so many of its results went, too */
     uint32_t number;
     uint64_t taken;     /* bit i: number - i was taken */
     uint32_t last_ms, moved_ms;
@@ -85,11 +85,6 @@ struct m_player {
     struct m_match *match;
     struct m_result results[M_OUTBOX];
     uint32_t result_count, issued, acked, repeats, repeat_ms, repeat_due_ms, round_next;
-    uint32_t doubted_ms; /* the repeat_due_ms at which it was found that they may have gone */
-    bool may_enter;      /* it may have gone and come back: … */
-    uint32_t enter_seen; /* … then its results are numbered on from here */
-    bool results_loose;  /* when they are told again is not known */
-    bool doubted_before; /* … and they might have gone before that */
     struct m_strike *strikes;
     struct m_fed *fed, *fed_last;
 };
@@ -155,6 +150,7 @@ struct model {
     uint32_t now_ms;             /* of the shards' clock */
     uint32_t passes_ms[M_PASSES], pass; /* when the latest passes were */
     uint32_t slack_passes, swept_ms;
+    uint32_t doubt_ms;           /* nobody's stay can end by time alone before then */
     bool is_blind;
     bool was_still; /* a long time has passed without a pass */
 };
@@ -176,11 +172,6 @@ static inline bool m_certainly(const struct m_player *player, enum m_state state
 {
     return player->may == 1u << state;
 }
-/* How many results wait for the player is known. */
-static inline bool m_count_known(const struct m_player *player)
-{
-    return player->results_sure && !player->results_loose;
-}
 /* Jobs and grants that a shard counts as under way. */
 uint64_t m_under_way(const struct model *model, uint32_t shard);
 uint32_t m_id(const struct model *model, const struct m_player *player);
@@ -190,7 +181,10 @@ void m_check_later(struct model *model, void (*holds)(struct model *, const stru
 _Noreturn void m_wrong_at(struct model *model, const struct m_player *player, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* model_time.c: what passes without a word */
-void m_player_silence(struct model *model, struct m_player *player);
+/* Before time alone passes in a pass: whose stay may end by it. True: somebody's. */
+bool m_doubts_begin(struct model *model);
+/* After that, before any action is taken: whose has. */
+void m_doubts_end(struct model *model);
 void m_player_pass_time(struct model *model, struct m_player *player);
 void m_sweep(struct model *model);
 void m_left(struct model *model, struct m_player *player); /* for sure: offline */
@@ -203,13 +197,9 @@ void m_notice(struct model *model, struct m_player *player, const struct vx_repl
 void m_results_seen(struct model *model, struct m_player *player, uint32_t seen);
 /* True when it is told for the first time. */
 bool m_results_number(struct model *model, struct m_player *player, const struct vx_reply *reply);
-void m_results_pass_time(struct model *model, struct m_player *player);
-/* The player may have gone, and with it what waits now. */
-void m_results_doubt(const struct model *model, struct m_player *player);
+/* The player has gone, and with it what waited then. */
 void m_results_gone(struct model *model, struct m_player *player);
 void m_results_enter(struct model *model, struct m_player *player, uint32_t seen);
-/* It may have gone before this action, and enter with it. */
-void m_results_may_enter(struct m_player *player, uint32_t seen);
 
 /* model_match.c: guards and effects of rows that concern a match */
 struct m_match *m_match_find(struct model *model, uint32_t shard, uint32_t id);

@@ -23,7 +23,7 @@ enum { STAYS = M_STATES, NOTICE = 0, TAKEN_ON = 0 /* type of a strike whose answ
 static bool outbox_blocks_find(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
 {
     (void)model, (void)action, (void)reply;
-    return player->results_loose || player->result_count >= M_OUTBOX_FOR_FIND;
+    return player->result_count >= M_OUTBOX_FOR_FIND;
 }
 
 static bool find_is_bad(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
@@ -40,7 +40,7 @@ static bool is_draining(struct model *model, struct m_player *player, const stru
 
 static bool find_fits(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
 {
-    bool blocked = m_count_known(player) && outbox_blocks_find(model, player, action, reply);
+    bool blocked = outbox_blocks_find(model, player, action, reply);
     return !blocked && !find_is_bad(model, player, action, reply) && model->shards[reply->shard].draining != 2;
 }
 
@@ -152,7 +152,7 @@ static bool move_too_fast(struct model *model, struct m_player *player, const st
 static bool ack_is_bad(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
 {
     (void)model, (void)reply;
-    return action->a > player->issued || ((player->may_enter || player->results_loose) && action->a > player->enter_seen);
+    return action->a > player->issued;
 }
 
 static bool ack_fits(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
@@ -197,12 +197,12 @@ static bool was_silent(struct model *model, struct m_player *player, const struc
 static bool outbox_blocks_search(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
 {
     (void)model, (void)action, (void)reply;
-    return player->match != NULL && (player->results_loose || player->result_count > M_OUTBOX - 3);
+    return player->match != NULL && player->result_count > M_OUTBOX - 3;
 }
 
 static bool others_broke(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
 {
-    return player->match != NULL && !(player->match->declined & 1u << player->member) && !(m_count_known(player) && outbox_blocks_search(model, player, action, reply));
+    return player->match != NULL && !(player->match->declined & 1u << player->member) && !outbox_blocks_search(model, player, action, reply);
 }
 
 static bool search_is_over(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
@@ -446,8 +446,6 @@ static void enter(struct model *model, struct m_player *player, uint32_t seen)
         player->moved_ms = model->now_ms;
         player->match = NULL;
         m_results_enter(model, player, seen);
-    } else {
-        m_results_may_enter(player, seen);
     }
     player->position_known = player->moved_known = for_sure;
 }
@@ -459,24 +457,16 @@ void m_answer(struct model *model, struct m_player *player, struct m_fed *fed, c
     enum taking said = reply == NULL || reply->type != VX_RESULT_REPEATED ? TAKE_NEW : TAKE_BEFORE;
     if (reply != NULL && reply->type == VX_RESULT_ERROR && reply->code == VX_CODE_STALE)
         said = TAKE_TOO_OLD;
-    bool is_sure = player->unsure_before == 0 || (int32_t)(action->number - player->unsure_before) >= 0;
-    bool both = (player->may & 1u << M_OFFLINE) && (player->may & M_ONLINE);
-    if (is_sure && offline != said)
+    if (offline != said)
         player->may &= (uint8_t)~(1u << M_OFFLINE);
-    if (is_sure && online != said)
+    if (online != said)
         player->may &= (uint8_t)(1u << M_OFFLINE);
     if (player->may == 0)
         m_wrong(model, player, "action number %u (highest %u): result 0x%x, code %u", action->number, player->number, reply == NULL ? 0 : reply->type,
                 reply == NULL ? 0 : reply->code);
-    if (both && m_certainly(player, M_OFFLINE)) { /* only who had gone can be answered so */
-        m_results_gone(model, player);
-        m_left(model, player);
-    }
     bool starts_anew = starts_numbers_anew(model, player, action->number);
     if (said == TAKE_NEW)
         number_take(player, action->number, m_certainly(player, M_OFFLINE) && starts_anew);
-    if (both && starts_anew && __builtin_popcount(player->may) > 1)
-        player->unsure_before = player->number;
     player->last_ms = model->now_ms;
     m_results_seen(model, player, action->seen);
     model->sim->report->answers[action->type][said == TAKE_BEFORE ? VX_CODE_COUNT : reply == NULL ? VX_CODE_OK : reply->code]++;
@@ -491,7 +481,5 @@ void m_notice(struct model *model, struct m_player *player, const struct vx_repl
 {
     if (reply->result_number != 0 && !m_results_number(model, player, reply))
         return; /* said before */
-    if ((player->may_enter || player->results_loose) && reply->type == VX_RESULT_PROPOSAL && player->match != NULL && player->match->id == reply->a)
-        return; /* said before, too, under another number */
     observe(model, player, NULL, reply);
 }

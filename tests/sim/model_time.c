@@ -2,6 +2,7 @@
  * ticket, proposal, hunt, strike and result has an hour at which it is wrong that nothing has been heard of it. */
 #include <stdlib.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "model_private.h"
 
@@ -16,25 +17,80 @@ void m_left(struct model *model, struct m_player *player)
         player->strikes = strike->next; /* nobody waits for those answers */
 }
 
-/* Silence: of the player, and about results that it should have had. */
-void m_player_silence(struct model *model, struct m_player *player)
+static bool is_silent(const struct model *model, const struct m_player *player)
 {
-    uint32_t idle_due_ms = player->last_ms + model->plan->idle_ms;
-    if ((player->may & M_ONLINE) && m_is_past(model->now_ms, idle_due_ms)) {
-        if (!(player->may & 1u << M_OFFLINE))
-            m_results_doubt(model, player);
-        player->may |= 1u << M_OFFLINE;
-        if (m_is_overdue(model, idle_due_ms)) {
-            m_results_gone(model, player);
-            m_left(model, player);
+    return (player->may & M_ONLINE) && m_is_past(model->now_ms, player->last_ms + model->plan->idle_ms);
+}
+
+static bool is_deaf(const struct model *model, const struct m_player *player)
+{
+    return player->result_count > 0 && player->repeats == model->plan->repeats_max && m_is_past(model->now_ms, player->repeat_due_ms);
+}
+
+static void doubt_by(struct model *model, uint32_t due_ms)
+{
+    if ((int32_t)(due_ms - model->doubt_ms) < 0)
+        model->doubt_ms = due_ms;
+}
+
+/* Whose stay may end now because it has said nothing, or acknowledged nothing, for long enough. */
+bool m_doubts_begin(struct model *model)
+{
+    if (!m_is_past(model->now_ms, model->doubt_ms))
+        return false;
+    bool any = false;
+    model->doubt_ms = model->now_ms + model->plan->idle_ms;
+    for (uint32_t i = 0; i < model->plan->players; i++) {
+        struct m_player *player = m_player(model, i);
+        player->in_doubt = is_silent(model, player) || is_deaf(model, player);
+        any = any || player->in_doubt;
+        if (player->in_doubt) {
+            player->results_unsure = player->result_count;
+            player->may |= 1u << M_OFFLINE;
+            doubt_by(model, model->now_ms);
+        } else if (player->may & M_ONLINE) {
+            doubt_by(model, player->last_ms + model->plan->idle_ms);
         }
+        if (player->result_count > 0 && player->repeats == model->plan->repeats_max && !player->in_doubt)
+            doubt_by(model, player->repeat_due_ms);
     }
-    m_results_pass_time(model, player);
+    return any;
+}
+
+/* What an operator who looks at the player now sees: has its stay ended? Whether it may and must is the model's to say. */
+static void doubt_end(struct model *model, struct m_player *player)
+{
+    const struct sim_plan *plan = model->plan;
+    uint32_t id = m_id(model, player), shard = id % plan->shards;
+    struct vx_player_view view;
+    vx_shard_view_player(vx_shard_lcore_shard(model->sim->appliance.lanes[shard % plan->lanes], shard / plan->lanes), id / plan->shards, &view);
+    bool was_here = (player->may & M_ONLINE) != 0;
+    bool has_gone = was_here ? strcmp(vx_player_state_name(view.state), "offline") == 0 : view.results_pending < player->result_count;
+    bool must = (is_silent(model, player) && m_is_overdue(model, player->last_ms + plan->idle_ms)) || (is_deaf(model, player) && m_is_overdue(model, player->repeat_due_ms));
+    player->in_doubt = false;
+    if (has_gone) {
+        if (view.results_pending > player->result_count - player->results_unsure)
+            m_wrong(model, player, "has gone, and %u of its %u results wait", view.results_pending, player->result_count);
+        player->results_unsure = player->result_count - view.results_pending; /* some may have come in this pass, before it went */
+        m_results_gone(model, player);
+        m_left(model, player);
+    } else if (must) {
+        m_wrong(model, player, "has been silent for %u ms, and told %u results %u times: it is still here", model->now_ms - player->last_ms, player->result_count, player->repeats);
+    } else if (was_here) {
+        player->may &= (uint8_t)~(1u << M_OFFLINE);
+    }
+    player->results_unsure = 0;
+}
+
+void m_doubts_end(struct model *model)
+{
+    for (uint32_t i = 0; i < model->plan->players; i++)
+        if (m_player(model, i)->in_doubt)
+            doubt_end(model, m_player(model, i));
 }
 
 void m_player_pass_time(struct model *model, struct m_player *player)
 {
-    m_player_silence(model, player);
     if (m_certainly(player, M_SETTLING) && player->match->state == M_HUNTING) { /* an answer has told */
         player->match->state = M_SETTLING;
         player->match->finish_ms = model->now_ms;
@@ -67,7 +123,7 @@ static void sweep_player(struct model *model, struct m_player *player)
     for (const struct m_strike *strike = player->strikes; strike != NULL && !(player->may & 1u << M_OFFLINE); strike = strike->next)
         if (m_is_overdue(model, strike->accepted_ms + plan->job_ms))
             m_wrong(model, player, "strike number %u of %u ms ago has no answer", strike->number, model->now_ms - strike->accepted_ms);
-    if (player->result_count > 0 && player->results_sure && !player->results_loose && player->repeats < plan->repeats_max && m_is_overdue(model, player->repeat_due_ms))
+    if (player->result_count > 0 && player->repeats < plan->repeats_max && m_is_overdue(model, player->repeat_due_ms))
         m_wrong(model, player, "result %u was due %u ms ago for the %uth repeat", player->results[0].number, model->now_ms - player->repeat_due_ms,
                 player->repeats + 1);
 }

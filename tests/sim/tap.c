@@ -425,6 +425,24 @@ void tap_balance(struct sim *sim, bool at_rest)
         sim_violation("%u replies were given to the io lcores and never left", tap.replies_waiting);
 }
 
+static void shards_step(struct sim *sim)
+{
+    for (uint32_t lane = 0; lane < sim->plan->lanes; lane++)
+        (void)vx_shard_lcore_step(sim->appliance.lanes[lane], sim->shard_us);
+    for (uint32_t lane = 0; lane < sim->plan->lanes; lane++)
+        replies_pass_on(sim, lane);
+}
+
+/* Timers stop where outputs are full; before a command all that are due fire. This one changes nothing. */
+static void time_pass(struct sim *sim)
+{
+    const struct vx_event event = { .kind = VX_EVENT_TUNE, .shard = VX_LCORE_EVERY_SHARD, .number = VX_SHARD_repeat_ms, .a = sim->plan->repeat_ms };
+    for (uint32_t lane = 0; lane < sim->plan->lanes; lane++)
+        (void)vx_shard_lcore_tell(sim->appliance.lanes[lane], &event);
+    shards_step(sim);
+    model_time_passed(sim->model);
+}
+
 void appliance_pass(struct sim *sim)
 {
     const struct sim_plan *plan = sim->plan;
@@ -440,11 +458,10 @@ void appliance_pass(struct sim *sim)
     for (uint32_t io = 0; io < plan->ios && !io_still; io++)
         receive_all(sim, io);
     if (!shard_still) {
+        if (model_time_passes(sim->model))
+            time_pass(sim);
         (void)feed(sim);
-        for (uint32_t lane = 0; lane < plan->lanes; lane++)
-            (void)vx_shard_lcore_step(sim->appliance.lanes[lane], sim->shard_us);
-        for (uint32_t lane = 0; lane < plan->lanes; lane++)
-            replies_pass_on(sim, lane);
+        shards_step(sim);
         model_pass_done(sim->model, sim->shard_us);
     }
     worker_work(sim);
