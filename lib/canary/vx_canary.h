@@ -43,8 +43,11 @@ struct vx_canary_verdict {
     bool breached;
     char sentence[192];            /* the first breach */
 };
+/* Text and unit of the list above. Static text. */
 const char *vx_canary_figure_name(enum vx_canary_figure figure);
+/* "" when it has none. */
 const char *vx_canary_figure_unit(enum vx_canary_figure figure);
+/* Both sides over the same time; *verdict is written whole. */
 void vx_canary_judge(const struct vx_canary_side *canary, const struct vx_canary_side *others, struct vx_canary_verdict *verdict);
 
 #endif

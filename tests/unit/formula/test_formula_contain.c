@@ -110,7 +110,11 @@ static struct took fall_back(const char *before, const char *body, const char *w
     CU_ASSERT(of_seven > 0 && jobs.answers[1000].c == 1);
     CU_ASSERT_FATAL(vx_formula_incident(formula, &incident));
     CU_ASSERT(incident.kind == VX_FORMULA_BATTLE && incident.version == 7 && incident.was_live && incident.fell_back);
-    CU_ASSERT(strcmp(incident.what, what) == 0 || (strstr(what, "memory") != NULL && strstr(incident.what, "did not end") != NULL));
+    bool either = strstr(before, "make()") != NULL || strstr(what, "memory") != NULL; /* takes time and memory: on a busy machine the other limit is met first */
+    bool right = strcmp(incident.what, what) == 0 || (either && (strstr(incident.what, "did not end") != NULL || strstr(incident.what, "memory") != NULL));
+    CU_ASSERT(right);
+    if (!right)
+        (void)fprintf(stderr, "\n    expected \"%s\", but it %s\n", what, incident.what);
     CU_ASSERT(!vx_formula_incident(formula, &incident));
     struct vx_formula_counters c = counters();
     CU_ASSERT(c.worker_deaths == 1 && c.quarantines == 1 && c.given_up[VX_FORMULA_BATTLE] == 0 && c.failures[VX_FORMULA_BATTLE] == 0);
