@@ -12,7 +12,7 @@ enum { BATCH = 4096, ACKS = 16384 };
 void ledger_open(struct sim *sim)
 {
     struct ledger_sim *ledger = &sim->ledger;
-    *ledger = (struct ledger_sim){ .rng.state = vx_mix64(sim->plan->seed ^ 0x1ed), .row_capacity = 1 << 16, .index_size = 1 << 18 };
+    *ledger = (struct ledger_sim){ .rng.state = vx_mix64(sim->plan->seed ^ 0x1ed), .row_capacity = 1 << 18, .index_size = 1 << 20 };
     ledger->rows = malloc(ledger->row_capacity * sizeof(ledger->rows[0]));
     ledger->index = calloc(ledger->index_size, sizeof(ledger->index[0]));
     VX_ASSERT(ledger->rows != NULL && ledger->index != NULL);

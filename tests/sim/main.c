@@ -13,18 +13,19 @@
 struct options {
     uint64_t first, last;
     double minutes;
-    bool quiet, all_rows, twice, go_on;
+    bool quiet, all_rows, twice, go_on, no_shrink;
     const char *plan_path, *json_path, *digests_path;
 };
 
 static int usage(FILE *to)
 {
-    (void)fprintf(to, "usage: vx_sim [--seeds A..B] [--minutes N] [--twice] [--all-rows] [--quiet] [--go-on]\n"
+    (void)fprintf(to, "usage: vx_sim [--seeds A..B] [--minutes N] [--twice] [--all-rows] [--quiet] [--go-on] [--no-shrink]\n"
                       "              [--json FILE] [--digests FILE]\n"
                       "       vx_sim --plan FILE     one run, as a kept failure says\n"
                       "  --twice     runs each seed twice and compares the digests\n"
                       "  --all-rows  fails when a row of the state tables was not reached\n"
                       "  --go-on     goes on after a failure, and shrinks none\n"
+                      "  --no-shrink ends at a failure without making it smaller\n"
                       "  --digests   appends `seed digest` lines, to compare builds\n");
     return to == stdout ? 0 : 2;
 }
@@ -43,7 +44,8 @@ static int options_read(int argc, char **argv, struct options *options)
     static const struct option names[] = {
         { "seeds", required_argument, NULL, 's' },   { "minutes", required_argument, NULL, 'm' }, { "plan", required_argument, NULL, 'p' },
         { "json", required_argument, NULL, 'j' },    { "digests", required_argument, NULL, 'd' }, { "quiet", no_argument, NULL, 'q' },
-        { "all-rows", no_argument, NULL, 'a' },      { "twice", no_argument, NULL, 't' },         { "go-on", no_argument, NULL, 'g' },        { "help", no_argument, NULL, 'h' },
+        { "all-rows", no_argument, NULL, 'a' },      { "twice", no_argument, NULL, 't' },         { "go-on", no_argument, NULL, 'g' },         { "no-shrink", no_argument, NULL, 'n' },
+        { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
     *options = (struct options){ .first = 1, .last = 50 };
@@ -59,7 +61,8 @@ static int options_read(int argc, char **argv, struct options *options)
         options->all_rows = options->all_rows || name == 'a';
         options->twice = options->twice || name == 't';
         options->go_on = options->go_on || name == 'g';
-        if (name == 'h' || strchr("pjdqatg", name) == NULL)
+        options->no_shrink = options->no_shrink || name == 'n';
+        if (name == 'h' || strchr("pjdqatgn", name) == NULL)
             return usage(name == 'h' ? stdout : stderr) + 1;
     }
     return optind == argc ? 0 : usage(stderr) + 1;
@@ -72,12 +75,12 @@ static double now_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-static int fail(const struct sim_plan *plan, const struct sim_report *report, bool go_on)
+static int fail(const struct sim_plan *plan, const struct sim_report *report, bool shrink)
 {
     struct sim_plan small = *plan;
     (void)printf("seed %lu FAILS at %lu ms: %s\n", plan->seed, report->at_ms, report->text);
     (void)fflush(stdout);
-    if (go_on)
+    if (!shrink)
         return 1;
     struct sim_report *last = runner_shrink(&small, report);
     (void)printf("\nshrunk to %u players, %u ms, %u faults; keep it as tests/sim/regressions/NAME.plan:\n\n# at %lu ms: %s\n", small.players, small.duration_ms, small.fault_count,
@@ -109,7 +112,7 @@ static int seed_run(const struct options *options, uint64_t seed, FILE *digests)
     sim_plan_make(seed, &plan);
     const struct sim_report *report = runner_run(&plan);
     if (report->outcome != SIM_CLEAN)
-        return fail(&plan, report, options->go_on);
+        return fail(&plan, report, !options->go_on && !options->no_shrink);
     summary_add(report);
     if (digests != NULL)
         (void)fprintf(digests, "%lu %016lx\n", seed, report->digest);

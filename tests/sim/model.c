@@ -200,6 +200,15 @@ static void answer(struct model *model, struct m_player *player, const struct vx
     fed_settle(model, player, fed, reply);
 }
 
+/* No client of ours gives that number; a spoilt packet whose checksum holds has it. */
+static bool waits_for_number_0(const struct m_player *player)
+{
+    for (const struct m_fed *fed = player->fed; fed != NULL; fed = fed->next)
+        if (fed->event.number == 0)
+            return true;
+    return false;
+}
+
 void model_reply(struct model *model, const struct vx_reply *reply)
 {
     struct m_player *player = m_player(model, reply->player);
@@ -209,7 +218,7 @@ void model_reply(struct model *model, const struct vx_reply *reply)
     if (reply->session != reply->player || reply->shard != reply->player % model->plan->shards)
         m_wrong(model, player, "a reply names session %u and shard %u", reply->session, reply->shard);
     m_player_pass_time(model, player);
-    if (reply->action_number == 0)
+    if (reply->action_number == 0 && !waits_for_number_0(player))
         m_notice(model, player, reply);
     else if (is_late_strike(player, reply))
         m_struck(model, player, reply);

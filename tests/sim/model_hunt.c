@@ -206,6 +206,8 @@ static uint32_t whole(float value, uint32_t low, uint32_t high)
 void model_job_answered(struct model *model, uint32_t shard, uint32_t id, const float out[VX_JOB_OUTPUTS], uint32_t version)
 {
     struct m_job *job = model->is_blind ? NULL : job_find(model, key_of(shard, id));
+    if (job != NULL && job->is_answered && job->late_count < M_ANSWERS_LATE)
+        memcpy(job->late[job->late_count++], out, sizeof(job->out));
     if (job == NULL || job->is_answered)
         return;
     job->is_answered = true;
@@ -283,11 +285,18 @@ void m_hit(struct model *model, struct m_player *player, const struct vx_reply *
 
 /* ---- loot ---- */
 
+static bool is_said(const struct vx_grant *grant, const float out[VX_JOB_OUTPUTS])
+{
+    return grant->item == whole(out[0], 1, 65535) && grant->amount == whole(out[1], 1, 1000000);
+}
+
 static bool grant_fits(const struct model *model, const struct m_job *job, const struct vx_grant *grant)
 {
     if (job->player != grant->player || job->match->id != grant->match)
         return false;
-    bool as_said = job->is_answered && grant->item == whole(job->out[0], 1, 65535) && grant->amount == whole(job->out[1], 1, 1000000);
+    bool as_said = job->is_answered && is_said(grant, job->out);
+    for (uint32_t i = 0; i < job->late_count; i++)
+        as_said = as_said || is_said(grant, job->late[i]);
     bool given_up = grant->item == 1 && grant->amount == 1 && m_is_past(model->now_ms, job->asked_ms + M_LOOT_TRIES * model->plan->job_ms);
     return as_said || given_up;
 }

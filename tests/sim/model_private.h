@@ -22,6 +22,7 @@ enum {
     M_WINDOWS = 32,
     M_GRANT_RETRY_MS = 1000,
     M_LOOT_TRIES = 3,
+    M_ANSWERS_LATE = 5,
     M_HASH = 1 << 15,
 };
 
@@ -98,6 +99,8 @@ struct m_job {
     bool is_answered;
     struct m_job *next_loot; /* of the shard's that no grant carries yet */
     float out[VX_JOB_OUTPUTS];
+    float late[M_ANSWERS_LATE][VX_JOB_OUTPUTS]; /* of a job that was asked again: which of them the shard hears first is not seen */
+    uint32_t late_count;
     uint32_t version;
 };
 struct m_grant {

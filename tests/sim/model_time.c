@@ -66,7 +66,9 @@ static void doubt_end(struct model *model, struct m_player *player)
     vx_shard_view_player(vx_shard_lcore_shard(model->sim->appliance.lanes[shard % plan->lanes], shard / plan->lanes), id / plan->shards, &view);
     bool was_here = (player->may & M_ONLINE) != 0;
     bool has_gone = was_here ? strcmp(vx_player_state_name(view.state), "offline") == 0 : view.results_pending < player->result_count;
-    bool must = (is_silent(model, player) && m_is_overdue(model, player->last_ms + plan->idle_ms)) || (is_deaf(model, player) && m_is_overdue(model, player->repeat_due_ms));
+    uint32_t late_ms = M_TICK_MS; /* what else happens to the player in that tick may set its timer anew, for the next */
+    bool must = (is_silent(model, player) && m_is_overdue(model, player->last_ms + plan->idle_ms + late_ms)) ||
+                (is_deaf(model, player) && m_is_overdue(model, player->repeat_due_ms + late_ms));
     player->in_doubt = false;
     if (has_gone) {
         if (view.results_pending > player->result_count - player->results_unsure)
