@@ -7,14 +7,14 @@ import subprocess
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-APP = ROOT / "build" / "app"
+APP = pathlib.Path(os.environ.get("VELTRIX_BUILD", ROOT / "build")) / "app"
 SERVER_CPU, CLIENT_CPU = 0, os.cpu_count() - 1
 
 
 class Veltrixd:
     """One appliance with io and shards on one core; a context manager."""
 
-    def __init__(self, folder, players, shards=40, huge=True):
+    def __init__(self, folder, players, shards=40, huge=True, transport=""):
         self.folder, self.huge = folder, huge
         self.socket = folder / "memif.sock"
         for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm", "memif.sock"):
@@ -23,7 +23,7 @@ class Veltrixd:
     lcores = {{ {{ cpu = {SERVER_CPU}, roles = {{ "io", "shard" }}, port = 1, queue = 0, }}, {{ cpu = {CLIENT_CPU}, roles = {{ "control" }} }} }},
     ports = {{ {{ kind = "memif", target = "{self.socket}", owned = true, addresses = {{ "10.99.0.1" }}, queues = 1, descriptors = 1024 }} }},
     memory = {{ huge = {str(huge).lower()}, mbufs = 16384 }},
-    transport = {{ udp_port = 40000, players = {players} }},
+    transport = {{ {transport}udp_port = 40000, players = {players} }},
     shards = {{ count = {shards} }},
     formulas = {{ folder = "{ROOT}/lua/formulas" }},
     ledger = {{ path = "{folder}/ledger.db" }},
