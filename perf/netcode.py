@@ -1,6 +1,7 @@
-"""What netcode sessions bear, on this machine in one run: a connect storm, and a flood at ten times the players' own packet rate, both
-against a veltrixd with io and shards on one core while players play whole games. Ends with 0 only when nobody was disconnected, every
-action was answered, and addresses that had proved nothing were sent no more than came from them."""
+"""What netcode sessions cost and bear, on this machine in one run. One core's passes without a device: round trips beside open and seal
+alone, handshakes, keep-alives; a million sessions. And against a veltrixd while players play whole games: a connect storm, and a flood at
+ten times the players' own packet rate. Ends with 0 only when everybody connected, nobody was disconnected, every action was answered,
+and addresses that had proved nothing were sent no more than came from them."""
 import argparse
 import json
 import pathlib
@@ -12,13 +13,14 @@ import server
 
 PROTOCOL = "0x5658"
 RESIDENT_MB_MAX = 256  # of veltrixd, with 120,000 players
+OVER_SEAL_MIN, HANDSHAKES_MIN, SESSION_BYTES_MAX = 0.6, 20000, 256
 P99_RATIO_MAX = 2.0  # flooded over quiet, seconds of both in turn
 COUNTERS = ("netcode_token_forged", "netcode_forged", "netcode_replayed")  # the flood's three kinds, as veltrixd names them
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="perf/netcode", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help="storm, flood (all)")
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help=", ".join(PARTS) + " (all)")
     parser.add_argument("--short", action="store_true", help="a few thousand players for a few seconds; what depends on the machine's speed is shown, not judged")
     parser.add_argument("--no-huge", action="store_true")
     parser.add_argument("--json", help="write the figures to this file")
@@ -58,6 +60,33 @@ class Run:
         return self.load["latency_us_p99_disturbed"] / self.load["latency_us_p99_quiet"]
 
 
+def bench(options, players, packets, rounds):
+    """vx_bench_sessions, which ends by itself when something does not hold."""
+    command = [server.BUILD / "perf" / "sessions" / "vx_bench_sessions", "--players", players, "--packets", packets, "--rounds", rounds] + ([] if options.no_huge else ["--huge"])
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        return {}, ["vx_bench_sessions: " + (done.stderr.strip().splitlines() or ["ended"])[-1]]
+    figures = json.loads(done.stdout.splitlines()[-1])
+    return figures, [f"{figures['bytes_per_session']} bytes a session, at most {SESSION_BYTES_MAX} are allowed"] if figures["bytes_per_session"] > SESSION_BYTES_MAX else []
+
+
+def passes(options):
+    """One core, 120,000 sessions, no device."""
+    figures, found = bench(options, *((12000, 24000, 1) if options.short else (120000, 240000, 9)))
+    if not options.short and figures.get("netcode_over_seal", 1) < OVER_SEAL_MIN:
+        found.append(f"netcode_over_seal is {figures['netcode_over_seal']}, at least {OVER_SEAL_MIN} is wanted")
+    if not options.short and figures.get("handshakes_per_second", HANDSHAKES_MIN) < HANDSHAKES_MIN:
+        found.append(f"{figures['handshakes_per_second']} handshakes a second, at least {HANDSHAKES_MIN} are wanted")
+    return figures, found, None
+
+
+def capacity(options):
+    """As many sessions as there can be: all connect, all are heard, all leave."""
+    figures, found = bench(options, 100000 if options.short else 1000000, 32000, 1)
+    return {"capacity_sessions": figures.get("players"), "capacity_handshakes_per_s": figures.get("handshakes_per_second"),
+            "capacity_bytes_per_session": figures.get("bytes_per_session")} if figures else {}, found, None
+
+
 def storm(options):
     """Everybody at once, ten requests a second each, while a few play."""
     base, many, seconds, rate = (500, 6000, 3, 5000) if options.short else (2000, 120000, 15, 20000)
@@ -94,7 +123,7 @@ def flood(options):
     return figures, found, run
 
 
-PARTS = {"storm": storm, "flood": flood}
+PARTS = {"passes": passes, "capacity": capacity, "storm": storm, "flood": flood}
 
 
 def main():
@@ -104,10 +133,10 @@ def main():
         more, found, run = PARTS[name](options)
         figures.update(more)
         wrong += [f"{name}: {finding}" for finding in found]
-        if found:
+        if found and run is not None:
             print(json.dumps({"load": run.load, "sessions": run.sessions, "packets": run.packets}, indent=1), file=sys.stderr)
     for key, value in figures.items():
-        print(f"{key:32} {value:>16,.6g}")
+        print(f"{key:32} {value:>16,.6g}" if not isinstance(value, str) else f"{key:32} {value:>16}")
     for finding in wrong:
         print("netcode: WRONG:", finding)
     if options.json:

@@ -7,7 +7,8 @@ import subprocess
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-APP = pathlib.Path(os.environ.get("VELTRIX_BUILD", ROOT / "build")) / "app"
+BUILD = pathlib.Path(os.environ.get("VELTRIX_BUILD", ROOT / "build"))
+APP = BUILD / "app"
 SERVER_CPU, CLIENT_CPU = 0, os.cpu_count() - 1
 
 
