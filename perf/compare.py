@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import tempfile
 
-from server import CLIENT_CPU, ROOT, SERVER_CPU, Testpmd, Veltrixd, difference, load
+from server import BUILD, CLIENT_CPU, ROOT, SERVER_CPU, Testpmd, Veltrixd, difference, load
 
 PLAYERS, FEW = 120000, 1200
 WINDOW = 1000  # packets outstanding: what a ring of the port holds; more wait at the sender
@@ -104,6 +104,16 @@ def sockets_round(seconds, found):
     found["sockets_lost"].append(json.loads(client.stdout)["lost"])
 
 
+def netcode_round(seconds, found):
+    """One core's passes over sealed sessions, beside the same library's open and seal alone."""
+    bench = subprocess.run([BUILD / "perf/sessions/vx_bench_sessions", "--players", str(PLAYERS), "--packets", str(int(60000 * seconds)), "--rounds", "5", "--huge"],
+                           capture_output=True, text=True, check=True)
+    report = json.loads(bench.stdout.splitlines()[-1])
+    for key in ("netcode_over_seal", "handshakes_per_second", "keep_alive_cycles"):
+        found[key].append(report[key])
+    found["netcode_bytes_per_session"].append(report["bytes_per_session"])
+
+
 def figures_of(found):
     middle = {key: statistics.median(values) for key, values in found.items()}
     return {
@@ -127,7 +137,7 @@ def main():
         rounds = [lambda f: bounce_round(folder, options.seconds, f), lambda f: refused_round(folder, options.seconds / 2, f),
                   lambda f: residence_round(folder, options.seconds, f), lambda f: sockets_round(options.seconds, f)]
         if number == 0:
-            rounds.append(lambda f: games_round(folder, options.seconds, f))
+            rounds += [lambda f: games_round(folder, options.seconds, f), lambda f: netcode_round(options.seconds, f)]
         collector = Found(found)
         for run in rounds:
             run(collector)

@@ -1,5 +1,6 @@
 """netcode clients, written from the standard's text, on ordinary UDP sockets against a running veltrixd over a veth pair
 and AF_XDP: connect, play, leave, fall silent, come back, be refused. Runs in a network namespace of its own (unshare -n)."""
+import json
 import pathlib
 import struct
 import subprocess
@@ -96,6 +97,28 @@ def check_games(server, backend):
         udp.close()
 
 
+def check_a_whole_game(server, backend):
+    """Two players of veltrix-player, from FIND to HUNT_ENDED, over ordinary sockets; what they were granted is in the ledger."""
+    players = []
+    for client in (11, 12):
+        backend.token(client, timeout=10)
+        words = [appliance.APP / "veltrix-player" / "veltrix-player", "--token", backend.folder / f"token{backend.count}", "--auto", "--json", "--seconds", "90"]
+        players.append(subprocess.Popen([str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+    told = []
+    for player in players:
+        out, errors = player.communicate(timeout=120)
+        assert player.returncode == 0, f"exit {player.returncode}: {out[-500:]}{errors}"
+        told.append([json.loads(line) for line in out.splitlines() if line.startswith("{")])
+    for results_of in told:
+        names = [line.get("result") for line in results_of]
+        wanted = ["QUEUE_STATUS", "PROPOSAL", "HUNT_STARTED", "HUNT_ENDED"]
+        assert [name for name in names if name in wanted] == wanted, names
+    receipts = {line["b"] << 32 | line["a"] for results_of in told for line in results_of if line.get("result") == "LOOT_GRANTED"}
+    kept = subprocess.run(["sqlite3", f"{backend.folder}/ledger.db", "select receipt from grants"], capture_output=True, text=True, check=True).stdout.split()
+    assert receipts and receipts == {int(line) for line in kept}, (receipts, kept)
+    assert eventually(lambda: admission(server, "clients") == 0, 5)
+
+
 def check_keys(backend):
     for name, wanted in (("old.key", netcode.CONNECTED), ("foreign.key", None)):
         udp = connected(backend.token(2, key=backend.folder / name), 0.7)
@@ -180,6 +203,7 @@ def main():
         transport = f'kind = "netcode", private_keys = {{ "{folder}/new.key", "{folder}/old.key" }}, protocol_id = "{PROTOCOL}", grace_ms = 10000'
         with appliance.Appliance(folder, port, players=PLAYERS, transport=transport) as server:
             check_games(server, backend)
+            check_a_whole_game(server, backend)
             check_keys(backend)
             check_lost_and_back(server, backend)
             check_full(server, backend)
@@ -188,7 +212,7 @@ def main():
             status = server.ctl("status")
             sessions = server.io()["io"]["sessions"]
             assert sessions["unproved_bytes_out"] <= sessions["unproved_bytes_in"] and status["accounts_balance"]
-    print("netcode over veth: games, keys, lost and back, full, refusals, goodbye")
+    print("netcode over veth: games, one of two veltrix-players, keys, lost and back, full, refusals, goodbye")
     return 0
 
 
