@@ -12,6 +12,12 @@ APP = BUILD / "app"
 SERVER_CPU, CLIENT_CPU = 0, os.cpu_count() - 1
 
 
+def huge_mib_free():
+    """What is left of 2 MiB pages."""
+    lines = dict(line.split(":") for line in pathlib.Path("/proc/meminfo").read_text().splitlines())
+    return int(lines["HugePages_Free"]) * int(lines["Hugepagesize"].split()[0]) // 1024
+
+
 class Veltrixd:
     """One appliance with io and shards on one core; a context manager."""
 

@@ -26,7 +26,7 @@ static bool is_local(const char *const *words, size_t count)
 {
     char both[128];
     (void)snprintf(both, sizeof(both), "%.60s %.60s", words[0], count > 1 ? words[1] : "");
-    return vx_control_find(ctl_local_commands, words[0]) != NULL || (count > 1 ? vx_control_find(ctl_local_commands, both) != NULL : begins_ours(words[0]));
+    return vx_control_find(ctl_local_commands, words[0]) != NULL || vx_control_find(ctl_local_commands, both) != NULL || begins_ours(words[0]);
 }
 
 static bool asks_help(const char *const *words, size_t count)

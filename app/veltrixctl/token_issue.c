@@ -17,7 +17,7 @@ const struct vx_control_argument token_issue_arguments[] = {
     { "key", VX_ARGUMENT_TEXT, VX_ARGUMENT_NEEDED, 1, 4096, NULL, "", "file of the private key" },
     { "protocol", VX_ARGUMENT_TEXT, VX_ARGUMENT_NEEDED, 1, 20, NULL, "", "protocol id, 64 bits: decimal or 0x…" },
     { "expire", VX_ARGUMENT_WHOLE, VX_ARGUMENT_NAMED, 1, DAY_S, NULL, "s", "lifetime of the token (45)" },
-    { "timeout", VX_ARGUMENT_WHOLE, VX_ARGUMENT_NAMED, -1, 3600, NULL, "s", "silence after which either side gives up (15); -1: never, for development" },
+    { "timeout", VX_ARGUMENT_WHOLE, VX_ARGUMENT_NAMED, -1, 3600, NULL, "s", "silence after which either side gives up (15), not 0; -1: never, for development" },
     { "shard", VX_ARGUMENT_WHOLE, VX_ARGUMENT_NAMED, 0, VX_SHARDS_MAX - 1, NULL, "", "shard (the server chooses)" },
     { "region", VX_ARGUMENT_WHOLE, VX_ARGUMENT_NAMED, 0, UINT16_MAX, NULL, "", "region to play in (0: none in particular)" },
     { "display", VX_ARGUMENT_WHOLE, VX_ARGUMENT_NAMED, 0, UINT32_MAX, NULL, "", "display id (the client id's low 32 bits)" },
@@ -105,6 +105,8 @@ static int private_make(const struct vx_control_call *call, struct vx_netcode_pr
     if (!token_number_read(protocol, protocol_id))
         return vx_error_set(error, -EINVAL, "protocol is \"%s\", expected a number of 64 bits", protocol);
     private->timeout_s = (int32_t)vx_control_whole(call, "timeout", 15);
+    if (private->timeout_s == 0)
+        return vx_error_set(error, -EINVAL, "timeout is 0, which would end the session at once; expected -1 (never, for development) or 1 to 3600 s");
     vx_secret_draw(private->client_key, sizeof(private->client_key));
     vx_secret_draw(private->server_key, sizeof(private->server_key));
     int rc = servers_read(vx_control_text(call, "server", ""), private, error);

@@ -208,12 +208,13 @@ def veltrixctl_issues_and_inspects(_, ctl):
         assert secrets["server_key"] == token.server_key.hex() and secrets["wireshark"] == f"0x5658 {token.client_key.hex()} {token.server_key.hex()}"
         command(ctl, "token", "keygen", other)
         command(ctl, "token", "inspect", token_file, "--key", other, fails="does not open under the key")
+        command(ctl, "token", "isue", token_file, fails="token i")  # a word of ours is never asked of a daemon
         command(ctl, "token", "inspect", key_file, fails="is no connect token: a connect token has 2048 bytes")
         os.chmod(key_file, 0o640)
         command(ctl, "token", "inspect", token_file, "--key", key_file, fails="has mode 0640")
         for wrong, sentence in ({"--client": "-1"}, "client is"), ({"--server": "10.0.0.1"}, "is not an address with a port"), ({"--protocol": "0x"}, "protocol is"), \
                 ({"--party_size": "2"}, "a party has 1 to 16"), ({"--permissions": "fly"}, 'there is no "fly"'), ({"--latencies": "1:20"}, "is not REGION=MS"), \
-                ({"--latencies": "0=20"}, "region that is 0"), ({"--rating": "1e9"}, "rating"), ({"--shard": "256"}, "shard"):
+                ({"--latencies": "0=20"}, "region that is 0"), ({"--rating": "1e9"}, "rating"), ({"--timeout": "0"}, "timeout is 0"), ({"--shard": "256"}, "shard"):
             arguments = {"--client": "1", "--server": "10.0.0.1:1", "--key": key_file, "--protocol": "1", **wrong}
             command(ctl, "token", "issue", f"{folder}/none", *[word for pair in arguments.items() for word in pair], fails=sentence)
             assert not os.path.exists(f"{folder}/none")

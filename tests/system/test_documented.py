@@ -93,13 +93,14 @@ def run_by_ci(*tests):
 DEMO_KEYS = ("players", "shards", "actions_sent", "actions_unaccounted", "answers_wrong", "chests_doubled", "matches", "grants", "veltrixd_resident_bytes",
              "latency_us_p50", "latency_us_p99", "latency_us_p999")
 COMPARE_KEYS = ("bounce_over_testpmd", "games_over_testpmd", "bounce_over_sockets_per_core", "flatness_120000_over_1200", "residence_us_p50", "residence_us_p99",
-                "residence_us_p999", "refused_over_accepted", "actions_per_packet", "pause_p999_over_twin", "bytes_per_player")
+                "residence_us_p999", "refused_over_accepted", "actions_per_packet", "pause_p999_over_twin", "bytes_per_player", "netcode_over_seal", "handshakes_per_second")
 MICRO_KEYS = ("parse_ip4_cycles", "hop_cycles", "shards_2_producers_hts_cycles", "step_40_games_cycles", "formula_battle_ns_per_job")
 HOW = [
     (r"tools/demo", shortened("--seconds 2 --players 2000 --shards 4 --rate 10000 --json demo.json", keys=DEMO_KEYS, says="demo: every account balances")),
     (r"tools/test|\.ci/run", run_by_ci()),
     (r"tools/(?:docs|build)", in_the_tree),
     (r"perf/compare --json \S+", shortened("--rounds 1 --seconds 0.4", keys=COMPARE_KEYS)),
+    (r"perf/netcode --json \S+", run_by_ci("netcode_disturbed")),
     (r"perf/micro/run --json \S+", shortened("--rounds 1", keys=MICRO_KEYS)),
     (r"build/perf/formula/vx_bench_formula --formulas FOLDER", shortened("--repeats 3 --batches 200", says="battle")),
     (r"build/perf/match/vx_bench_match --rounds 1", in_the_tree),
