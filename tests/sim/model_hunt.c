@@ -290,15 +290,17 @@ static bool is_said(const struct vx_grant *grant, const float out[VX_JOB_OUTPUTS
     return grant->item == whole(out[0], 1, 65535) && grant->amount == whole(out[1], 1, 1000000);
 }
 
-static bool grant_fits(const struct model *model, const struct m_job *job, const struct vx_grant *grant)
+enum fit { FIT_SAID, FIT_UNANSWERED, FIT_LATE, FIT_NONE };
+/* A player may have several chests under way: what was given up is nobody's answer, before it is taken for one that came too late. */
+static enum fit grant_fit(const struct model *model, const struct m_job *job, const struct vx_grant *grant)
 {
     if (job->player != grant->player || job->match->id != grant->match)
-        return false;
+        return FIT_NONE;
     bool as_said = job->is_answered && is_said(grant, job->out);
     for (uint32_t i = 0; i < job->late_count; i++)
         as_said = as_said || is_said(grant, job->late[i]);
     bool given_up = grant->item == 1 && grant->amount == 1 && m_is_past(model->now_ms, job->asked_ms + M_LOOT_TRIES * model->plan->job_ms);
-    return as_said || given_up;
+    return as_said ? FIT_SAID : !given_up ? FIT_NONE : job->is_answered ? FIT_LATE : FIT_UNANSWERED;
 }
 
 /* Claimed, and the formula never heard of: its job may still lie in the backlog of a lane that is full. */
@@ -313,9 +315,10 @@ static bool unasked_fits(struct m_shard *shard, const struct model *model, const
 
 static void grant_new(struct model *model, const struct vx_grant *grant)
 {
-    struct m_job **at = &model->shards[grant->shard].loot;
-    while (*at != NULL && !grant_fits(model, *at, grant))
-        at = &(*at)->next_loot;
+    struct m_job **at = NULL;
+    for (enum fit fit = FIT_SAID; fit < FIT_NONE && (at == NULL || *at == NULL); fit++)
+        for (at = &model->shards[grant->shard].loot; *at != NULL && grant_fit(model, *at, grant) != fit;)
+            at = &(*at)->next_loot;
     if (*at != NULL)
         *at = (*at)->next_loot;
     else if (!unasked_fits(&model->shards[grant->shard], model, grant) && !m_jobs_are_stale(model, grant->shard))
