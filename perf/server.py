@@ -40,16 +40,17 @@ class Veltrixd:
 
     def __enter__(self):
         command = [APP / "veltrixd" / "veltrixd", "--config", self.folder / "veltrix.lua"] + ([] if self.huge else ["--no-huge"])
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.log = self.folder / "veltrixd.log"  # a pipe that nobody reads would hold veltrixd up when it is full
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         if "ready" not in self.process.stdout.readline():
-            raise SystemExit("compare: veltrixd did not start: " + self.process.stderr.read())
+            raise SystemExit("compare: veltrixd did not start: " + self.log.read_text())
         return self
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGTERM)
-        errors = self.process.communicate(timeout=30)[1]
-        if self.process.returncode != 0:
-            raise SystemExit(f"compare: veltrixd ended with {self.process.returncode}: {errors}")
+        if self.process.wait(timeout=30) != 0:
+            raise SystemExit(f"compare: veltrixd ended with {self.process.returncode}: {self.log.read_text()[-4000:]}")
 
     def status(self):
         answer = subprocess.run([APP / "veltrixctl" / "veltrixctl", "--socket", self.folder / "control.sock", "--json", "status"],

@@ -100,6 +100,7 @@ HOW = [
     (r"tools/test|\.ci/run", run_by_ci()),
     (r"tools/(?:docs|build)", in_the_tree),
     (r"perf/compare --json \S+", shortened("--rounds 1 --seconds 0.4", keys=COMPARE_KEYS)),
+    (r"perf/formula-patches --json \S+", run_by_ci("formula_patches")),
     (r"perf/netcode --json \S+", run_by_ci("netcode_disturbed")),
     (r"perf/micro/run --json \S+", shortened("--rounds 1", keys=MICRO_KEYS)),
     (r"build/perf/formula/vx_bench_formula --formulas FOLDER", shortened("--repeats 3 --batches 200", says="battle")),
