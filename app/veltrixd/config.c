@@ -92,19 +92,6 @@ static void difference_row(void *rows, const char *name, const char *running, co
     (void)json_array_append_new(rows, json_pack("{s:s,s:s,s:s,s:s}", "key", name, "running", running, "file", file, "applies", live ? "now" : "at a restart"));
 }
 
-static json_t *on_check(void *context, struct vx_control_call *call, struct vx_error *error)
-{
-    static struct vx_config config;
-    const struct app *app = context;
-    if (!load(app, call, &config, error))
-        return NULL;
-    json_t *rows = json_array();
-    vx_config_diff(&app->config, &config, difference_row, rows);
-    json_t *result = json_pack("{s:s,s:I}", "file", "good", "differences", (json_int_t)json_array_size(rows));
-    json_decref(rows);
-    return result;
-}
-
 static json_t *on_diff(void *context, struct vx_control_call *call, struct vx_error *error)
 {
     static struct vx_config config;
@@ -114,6 +101,14 @@ static json_t *on_diff(void *context, struct vx_control_call *call, struct vx_er
     json_t *rows = json_array();
     vx_config_diff(&app->config, &config, difference_row, rows);
     return rows;
+}
+
+static json_t *on_check(void *context, struct vx_control_call *call, struct vx_error *error)
+{
+    json_t *rows = on_diff(context, call, error);
+    json_t *result = rows == NULL ? NULL : json_pack("{s:s,s:I}", "file", "good", "differences", (json_int_t)json_array_size(rows));
+    json_decref(rows);
+    return result;
 }
 
 static json_t *on_show(void *context, struct vx_control_call *call, struct vx_error *error)
