@@ -53,6 +53,16 @@ def show_formulas(options, figures):
     figures.update(found)
 
 
+def show_pass(options, figures):
+    """One core's whole pass without a device, and where its cycles go."""
+    command = [BUILD / "micro" / "vx_bench_pass", "--rounds", str(min(options.rounds, 31)), "--burst", "64"]
+    found = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+    print("\nvx_io_receive, vx_shard_lcore_step, vx_io_send: MOVE and PING of 120,000 players on 40 shards, bursts of 64, cycles a packet")
+    for key, name in {"cycles_per_packet": "pass", "receive": "pass_receive", "step": "pass_step", "send": "pass_send"}.items():
+        figures[name + "_cycles"] = found[key]
+        print(f"{name + '_cycles':34}{found[key]:9.1f}")
+
+
 def show_pauses(options, figures):
     cpu = options.cpus.split(",", maxsplit=1)[0]
     found = json.loads(subprocess.run([BUILD / "micro" / "vx_twin_loop", "--cpu", cpu, "--seconds", "2"], stdout=subprocess.PIPE, text=True, check=True).stdout)
@@ -69,6 +79,7 @@ def main():
     print(f"{model}, cpus {options.cpus}, medians of {options.rounds} rounds")
     for program in PROGRAMS:
         show(program, options, figures)
+    show_pass(options, figures)
     show_formulas(options, figures)
     show_pauses(options, figures)
     if options.json:

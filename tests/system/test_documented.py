@@ -94,7 +94,7 @@ DEMO_KEYS = ("players", "shards", "actions_sent", "actions_unaccounted", "answer
              "latency_us_p50", "latency_us_p99", "latency_us_p999")
 COMPARE_KEYS = ("bounce_over_testpmd", "games_over_testpmd", "bounce_over_sockets_per_core", "flatness_120000_over_1200", "residence_us_p50", "residence_us_p99",
                 "residence_us_p999", "refused_over_accepted", "actions_per_packet", "pause_p999_over_twin", "bytes_per_player", "netcode_over_seal", "handshakes_per_second")
-MICRO_KEYS = ("parse_ip4_cycles", "hop_cycles", "shards_2_producers_hts_cycles", "step_40_games_cycles", "formula_battle_ns_per_job")
+MICRO_KEYS = ("parse_ip4_cycles", "hop_cycles", "shards_2_producers_hts_cycles", "pass_cycles", "step_40_games_cycles", "formula_battle_ns_per_job")
 HOW = [
     (r"tools/demo", shortened("--seconds 2 --players 2000 --shards 4 --rate 10000 --json demo.json", keys=DEMO_KEYS, says="demo: every account balances")),
     (r"tools/test|\.ci/run", run_by_ci()),
