@@ -1,7 +1,7 @@
 /* How fast lib/match is: tickets and players matched a second by one core while a fixed number waits, and the
  * longest step.
  *
- *   vx_bench_match [--rounds N] [--cpus A,B] [--most TICKETS]
+ *   vx_bench_match [--rounds N] [--cpus A,B] [--most TICKETS] [--strict]
  *
  * Rates: tickets wait, as many as said; then as many are added as have left, and stepped, until a million or two
  * have been matched. Adding is counted, making the tickets up is not. Slots are taken in random order, as players'
@@ -12,7 +12,7 @@
  * is the machine's doing (it takes 12 to 100 us for itself 250 times a second), not the matchmaker's. Beside each step
  * a twin that does nothing but count runs for as long as the median step: what the twin loses at its 99.9th percentile is the machine's.
  *
- * Ends with 1 when a ticket at 1,000,000 costs more than twice what it costs at 10,000 (1v1, 5v5), when a rate is below
+ * With --strict ends with 1 when a ticket at 1,000,000 costs more than twice what it costs at 10,000 (1v1, 5v5), when a rate is below
  * what is wanted, or when a step was longer than 50 us or used more looks than vx_match.h says. */
 #include <stdio.h>
 #include <stdlib.h>
