@@ -101,7 +101,7 @@ def check_a_whole_game(server, backend):
     """Two players of veltrix-player, from FIND to HUNT_ENDED, over ordinary sockets; what they were granted is in the ledger."""
     players = []
     for client in (11, 12):
-        backend.token(client, timeout=10)
+        backend.token(client, timeout=10, shard=0)  # players of one shard meet
         words = [appliance.APP / "veltrix-player" / "veltrix-player", "--token", backend.folder / f"token{backend.count}", "--auto", "--json", "--seconds", "90"]
         players.append(subprocess.Popen([str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
     told = []
