@@ -8,11 +8,10 @@ import statistics
 import subprocess
 import tempfile
 
-from server import BUILD, CLIENT_CPU, ROOT, SERVER_CPU, Testpmd, Veltrixd, difference, huge_mib_free, load
+from server import BUILD, CLIENT_CPU, ROOT, SERVER_CPU, Testpmd, Veltrixd, difference, load, sessions_fit_huge
 
 PLAYERS, FEW = 120000, 1200
 WINDOW = 1000  # packets outstanding: what a ring of the port holds; more wait at the sender
-BENCH_MIB = 600  # that vx_bench_sessions takes of huge pages, where there are as many
 REFUSED_PLAYERS = 120  # of 120,000: one packet in a thousand is accepted
 
 
@@ -107,7 +106,7 @@ def sockets_round(seconds, found):
 
 def netcode_round(seconds, found):
     """One core's passes over sealed sessions, beside the same library's open and seal alone."""
-    words = ["--players", str(PLAYERS), "--packets", str(int(60000 * seconds)), "--rounds", "5"] + (["--huge"] if huge_mib_free() >= BENCH_MIB else [])
+    words = ["--players", str(PLAYERS), "--packets", str(int(60000 * seconds)), "--rounds", "5"] + (["--huge"] if sessions_fit_huge(PLAYERS) else [])
     bench = subprocess.run([BUILD / "perf/sessions/vx_bench_sessions", *words], capture_output=True, text=True, check=True)
     report = json.loads(bench.stdout.splitlines()[-1])
     for key in ("netcode_over_seal", "handshakes_per_second", "keep_alive_cycles"):

@@ -62,7 +62,10 @@ class Run:
 
 def bench(options, players, packets, rounds):
     """vx_bench_sessions, which ends by itself when something does not hold."""
-    command = [server.BUILD / "perf" / "sessions" / "vx_bench_sessions", "--players", players, "--packets", packets, "--rounds", rounds] + ([] if options.no_huge else ["--huge"])
+    huge = not options.no_huge and server.sessions_fit_huge(players)
+    if not huge and not options.no_huge:
+        print(f"netcode: too few free huge pages for {players} sessions, measured without (mend: echo 768 > /proc/sys/vm/nr_hugepages)")
+    command = [server.BUILD / "perf" / "sessions" / "vx_bench_sessions", "--players", players, "--packets", packets, "--rounds", rounds] + (["--huge"] if huge else [])
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         return {}, ["vx_bench_sessions: " + (done.stderr.strip().splitlines() or ["ended"])[-1]]

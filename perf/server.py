@@ -18,6 +18,11 @@ def huge_mib_free():
     return int(lines["HugePages_Free"]) * int(lines["Hugepagesize"].split()[0]) // 1024
 
 
+def sessions_fit_huge(players):
+    """Whether vx_bench_sessions finds the huge pages that it takes (perf/sessions/stage.c); without them it is several times slower."""
+    return huge_mib_free() >= 256 + players * 560 // 2**20 + 8
+
+
 class Veltrixd:
     """One appliance with io and shards on one core; a context manager."""
 
