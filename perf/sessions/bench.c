@@ -40,7 +40,7 @@ static void *memory_of(size_t bytes)
 {
     void *memory = rte_zmalloc("bench", bytes, VX_CACHE_LINE_BYTES);
     if (memory == NULL)
-        fail("no memory for the clients");
+        core_fail("no memory for the clients");
     return memory;
 }
 
@@ -71,7 +71,7 @@ static const uint32_t *burst_next(struct bench *bench)
 
 static uint64_t cycles_of(const struct stage *stage)
 {
-    return stage->received + stage->stepped + stage->sent;
+    return stage->core.received + stage->core.stepped + stage->core.sent;
 }
 
 static double connect_all(struct bench *bench)
@@ -83,51 +83,51 @@ static double connect_all(struct bench *bench)
         memcpy(bench->keys[i].client, bench->clients[i].client_key, VX_NETCODE_KEY_BYTES);
         memcpy(bench->keys[i].server, bench->clients[i].server_key, VX_NETCODE_KEY_BYTES);
     }
-    const struct vx_session_counters *sessions = vx_io_sessions(stage->io);
+    const struct vx_session_counters *sessions = vx_io_sessions(stage->core.io);
     if (sessions->connected != bench->players || vx_admission_counters(stage->admission)->clients != bench->players)
-        fail("not every client is connected");
+        core_fail("not every client is connected");
     if (sessions->unproved_bytes_out > sessions->unproved_bytes_in)
-        fail("more was sent to addresses that had proved nothing than came from them");
+        core_fail("more was sent to addresses that had proved nothing than came from them");
     return (double)cycles_of(stage) / bench->players;
 }
 
 static void taken_free(struct stage *stage)
 {
-    struct rte_mbuf *mbufs[BURST];
-    for (uint32_t taken; (taken = stage_taken(stage, mbufs)) > 0;)
+    struct rte_mbuf *mbufs[VX_BURST_MAX];
+    for (uint32_t taken; (taken = core_taken(&stage->core, mbufs)) > 0;)
         rte_pktmbuf_free_bulk(mbufs, taken);
 }
 
 static void passes_run(struct bench *bench, uint8_t type)
 {
     struct stage *stage = &bench->stage;
-    stage->received = stage->stepped = stage->sent = 0;
+    stage->core.received = stage->core.stepped = stage->core.sent = 0;
     for (uint32_t i = 0; i < bench->packets / BURST; i++) {
         clients_put(stage, bench->aead, bench->clients, burst_next(bench), BURST, type);
-        stage_pass(stage);
+        core_pass(&stage->core);
         taken_free(stage);
     }
 }
 
 static double round_trips(struct bench *bench)
 {
-    const struct vx_io_counters *io = vx_io_counters(bench->stage.io);
+    const struct vx_io_counters *io = vx_io_counters(bench->stage.core.io);
     uint64_t replies = io->replies_out, packets = io->packets_in;
     passes_run(bench, VX_NETCODE_PAYLOAD);
     packets = io->packets_in - packets;
     if (io->replies_out - replies != packets * ACTIONS)
-        fail("not every action was answered");
+        core_fail("not every action was answered");
     return (double)cycles_of(&bench->stage) / (double)packets;
 }
 
 static double keep_alives(struct bench *bench)
 {
-    const struct vx_io_counters *io = vx_io_counters(bench->stage.io);
+    const struct vx_io_counters *io = vx_io_counters(bench->stage.core.io);
     uint64_t queued = io->actions_queued + io->notices_queued, marked = io->drops[VX_DROP_NETCODE_KEEP_ALIVE];
     passes_run(bench, VX_NETCODE_KEEP_ALIVE);
     marked = io->drops[VX_DROP_NETCODE_KEEP_ALIVE] - marked;
     if (marked != bench->packets / BURST * BURST || io->actions_queued + io->notices_queued != queued)
-        fail("keep-alives are not the io lcore's alone");
+        core_fail("keep-alives are not the io lcore's alone");
     return (double)cycles_of(&bench->stage) / (double)marked;
 }
 
@@ -146,7 +146,7 @@ static double seals(struct bench *bench, uint32_t opened_bytes, uint32_t sealed_
         uint64_t began = rte_rdtsc();
         for (uint32_t i = 0; i < BUFFERS; i += BURST)
             if (vx_aead_open(bench->aead, &bench->jobs[i], BURST) != BURST)
-                fail("what was sealed does not open");
+                core_fail("what was sealed does not open");
         cycles += rte_rdtsc() - began;
         for (uint32_t i = 0; i < BUFFERS && sealed_bytes > 0; i++) {
             bench->jobs[i].key += offsetof(struct keys, server);
@@ -169,17 +169,17 @@ static void leave_all(struct bench *bench)
         for (uint32_t i = 0; i < count; i++)
             ids[i] = first + i;
         clients_put(stage, bench->aead, bench->clients, ids, count, VX_NETCODE_DISCONNECT);
-        stage_pass(stage);
+        core_pass(&stage->core);
         taken_free(stage);
     }
     uint64_t until = rte_rdtsc() + 2 * rte_get_tsc_hz();
-    while (vx_io_sessions(stage->io)->connected > 0 && rte_rdtsc() < until)
-        stage_pass(stage);
-    stage_pass(stage);
-    vx_io_check(stage->io);
+    while (vx_io_sessions(stage->core.io)->connected > 0 && rte_rdtsc() < until)
+        core_pass(&stage->core);
+    core_pass(&stage->core);
+    vx_io_check(stage->core.io);
     vx_admission_check(stage->admission);
-    if (vx_io_sessions(stage->io)->connected != 0 || vx_admission_counters(stage->admission)->clients != 0)
-        fail("some have not been forgotten");
+    if (vx_io_sessions(stage->core.io)->connected != 0 || vx_admission_counters(stage->admission)->clients != 0)
+        core_fail("some have not been forgotten");
 }
 
 static int compare(const void *a, const void *b)
@@ -206,7 +206,7 @@ static void options_read(struct bench *bench, int argc, char **argv)
                                                               : &bench->rounds) = value;
     }
     if (bench->players < BURST || bench->players > VX_PLAYERS_MAX || bench->packets < BURST || bench->rounds == 0 || bench->rounds > ROUNDS_MAX)
-        fail("usage: vx_bench_sessions [--players 32..2097152] [--packets N, of a round] [--rounds 1..31] [--huge]");
+        core_fail("usage: vx_bench_sessions [--players 32..2097152] [--packets N, of a round] [--rounds 1..31] [--huge]");
 }
 
 int main(int argc, char **argv)
@@ -232,7 +232,7 @@ int main(int argc, char **argv)
                  "\"receive_cycles\": %.1f, \"step_cycles\": %.1f, \"send_cycles\": %.1f, \"keep_alive_cycles\": %.1f, \"keep_alive_open_cycles\": %.1f, \"bytes_per_session\": %.1f, "
                  "\"library\": \"%s\"}\n",
                  bench.players, (double)rte_get_tsc_hz() / handshake, handshake, median(ratios, bench.rounds), median(trips, bench.rounds), median(alone, bench.rounds),
-                 (double)last.received / passed, (double)last.stepped / passed, (double)last.sent / passed, median(kept, bench.rounds), median(opened, bench.rounds),
+                 (double)last.core.received / passed, (double)last.core.stepped / passed, (double)last.core.sent / passed, median(kept, bench.rounds), median(opened, bench.rounds),
                  (double)bench.stage.bytes / bench.players, vx_aead_library(bench.aead));
     return 0;
 }

@@ -22,11 +22,11 @@ static void put_next(struct stage *stage, struct netcode_player *players, uint32
     uint8_t payload[NETCODE_PLAYER_FRAME_BYTES_MAX];
     for (uint32_t i = 0; i < count; i++) {
         uint32_t bytes = netcode_player_next(&players[i], &stage->backend, payload);
-        mbufs[i] = stage_mbuf(stage);
+        mbufs[i] = core_mbuf(&stage->core);
         mbufs[i]->data_len = (uint16_t)netcode_player_frame(&players[i], payload, bytes, rte_pktmbuf_mtod(mbufs[i], uint8_t *));
         mbufs[i]->pkt_len = mbufs[i]->data_len;
     }
-    stage_put(stage, mbufs, count);
+    core_put(&stage->core, mbufs, count);
 }
 
 /* Passes until as many answers have come; each is given to its client. */
@@ -34,21 +34,21 @@ static void answers_wait(struct stage *stage, struct netcode_player *players, ui
 {
     uint32_t reached = 0;
     for (uint32_t pass = 0; pass < PASSES_MAX && reached < count; pass++) {
-        struct rte_mbuf *mbufs[BURST];
-        stage_pass(stage);
-        for (uint32_t taken; (taken = stage_taken(stage, mbufs)) > 0; rte_pktmbuf_free_bulk(mbufs, taken))
+        struct rte_mbuf *mbufs[VX_BURST_MAX];
+        core_pass(&stage->core);
+        for (uint32_t taken; (taken = core_taken(&stage->core, mbufs)) > 0; rte_pktmbuf_free_bulk(mbufs, taken))
             for (uint32_t i = 0; i < taken; i++) {
                 const uint8_t *frame = rte_pktmbuf_mtod(mbufs[i], uint8_t *);
                 uint32_t place = number_of(frame) - first;
                 if (place >= count)
                     continue; /* a keep-alive to somebody who is connected */
                 if (netcode_player_take(&players[place], &stage->backend, frame + HEAD_BYTES, mbufs[i]->data_len - (uint32_t)HEAD_BYTES) != VX_DROP_NONE)
-                    fail("an answer that its client cannot read");
+                    core_fail("an answer that its client cannot read");
                 reached += players[place].state == wanted;
             }
     }
     if (reached < count)
-        fail("not every client was answered");
+        core_fail("not every client was answered");
 }
 
 /* Ethernet, IPv4 and UDP headers as the client's frames have them, but for lengths. */
@@ -113,7 +113,7 @@ void clients_put(struct stage *stage, struct vx_aead *aead, struct client *clien
     struct vx_aead_job jobs[BURST];
     for (uint32_t i = 0; i < count; i++) {
         struct client *client = &clients[ids[i]];
-        mbufs[i] = stage_mbuf(stage);
+        mbufs[i] = core_mbuf(&stage->core);
         uint8_t *frame = rte_pktmbuf_mtod(mbufs[i], uint8_t *), *packet = frame + HEAD_BYTES;
         uint32_t header_bytes = vx_netcode_header_write(packet, type, client->sequence), bytes = text_write(client, type, packet + header_bytes);
         vx_netcode_job(&jobs[i], &stage->backend.aads, client->client_key, packet[0], client->sequence++, packet + header_bytes, bytes);
@@ -122,5 +122,5 @@ void clients_put(struct stage *stage, struct vx_aead *aead, struct client *clien
         mbufs[i]->pkt_len = mbufs[i]->data_len;
     }
     vx_aead_seal(aead, jobs, count);
-    stage_put(stage, mbufs, count);
+    core_put(&stage->core, mbufs, count);
 }

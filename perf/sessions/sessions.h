@@ -1,17 +1,13 @@
-/* vx_bench_sessions' own: one core's appliance over two rings in place of a device, and its clients.
+/* vx_bench_sessions' own: a core (perf/core) that serves netcode, and its clients.
  *
  *   clients.c  tokens, handshakes, sealed packets: the other side, outside of what is timed
- *   stage.c    the io lcore, the shard lcore, admission: the production objects, stepped by hand
+ *   stage.c    the core, with admission and sealed sessions
  *   bench.c    what is measured, and what has to hold */
 #ifndef SESSIONS_H
 #define SESSIONS_H
 
-#include <rte_cycles.h>
-#include <rte_mbuf.h>
-#include <rte_ring.h>
-
+#include "core.h"
 #include "netcode_player.h"
-#include "vx_lcore.h"
 
 enum { SHARDS = 40, BURST = 32, HEAD_BYTES = 42, ACTIONS = 2, ASK_BYTES = 16 + ACTIONS * 16, ANSWER_BYTES = 8 + ACTIONS * 8, KEEP_ALIVE_BYTES = VX_NETCODE_KEEP_ALIVE_BYTES };
 
@@ -23,28 +19,16 @@ struct client {
     uint64_t sequence;
 };
 struct stage {
-    uint32_t players;
-    uint16_t port;
-    struct rte_mempool *pool;
-    struct rte_ring *rx, *tx, *actions[SHARDS], **actions_by_io[1], *replies[1], *asks[1], *verdicts[1];
+    struct core core;
+    struct rte_ring *asks[1], *verdicts[1];
     struct vx_admission *admission;
-    struct vx_io *io;
-    struct vx_shard_lcore *lane;
     uint64_t unix_s;
     struct netcode_backend backend;
-    uint64_t received, stepped, sent; /* cycles of the passes since they were last set to 0 */
-    uint64_t bytes;                   /* of session table and admission */
+    uint64_t bytes; /* of session table and admission */
 };
 
-_Noreturn void fail(const char *what);
-/* EAL, with huge pages or without, device, lcores; ends the program when something is missing. */
+/* EAL, and a core that serves netcode. With huge pages where there are enough of them, and `huge`; else it says that there are not. */
 void stage_make(struct stage *stage, uint32_t players, bool huge);
-/* One pass of the core, timed. */
-void stage_pass(struct stage *stage);
-void stage_put(struct stage *stage, struct rte_mbuf **mbufs, uint32_t count);
-/* What has left since the last time, at most BURST frames, to be freed by the caller. */
-uint32_t stage_taken(struct stage *stage, struct rte_mbuf **mbufs);
-struct rte_mbuf *stage_mbuf(struct stage *stage);
 
 /* Connects clients first … first + count - 1, at most BURST, in passes of the stage. */
 void clients_connect(struct stage *stage, struct client *clients, uint32_t first, uint32_t count);
