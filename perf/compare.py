@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import tempfile
 
-from server import BUILD, CLIENT_CPU, ROOT, SERVER_CPU, Testpmd, Veltrixd, difference, load, sessions_fit_huge
+from server import CLIENT_CPU, ROOT, SERVER_CPU, Testpmd, Veltrixd, bench_sessions, difference, load
 
 PLAYERS, FEW = 120000, 1200
 WINDOW = 1000  # packets outstanding: what a ring of the port holds; more wait at the sender
@@ -106,9 +106,7 @@ def sockets_round(seconds, found):
 
 def netcode_round(seconds, found):
     """One core's passes over sealed sessions, beside the same library's open and seal alone."""
-    words = ["--players", str(PLAYERS), "--packets", str(int(60000 * seconds)), "--rounds", "5"] + (["--huge"] if sessions_fit_huge(PLAYERS) else [])
-    bench = subprocess.run([BUILD / "perf/sessions/vx_bench_sessions", *words], capture_output=True, text=True, check=True)
-    report = json.loads(bench.stdout.splitlines()[-1])
+    report = bench_sessions(PLAYERS, int(60000 * seconds), 5)
     for key in ("netcode_over_seal", "handshakes_per_second", "keep_alive_cycles"):
         found[key].append(report[key])
     found["netcode_bytes_per_session"].append(report["bytes_per_session"])

@@ -31,17 +31,20 @@ class Run:
     """One veltrixd, one veltrix-load, both sides' figures."""
 
     def __init__(self, options, players, *words):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="veltrix-netcode-"))
-        key = self.folder / "private.key"
-        subprocess.run([server.APP / "veltrixctl" / "veltrixctl", "token", "keygen", key], check=True, stdout=subprocess.DEVNULL)
-        transport = f'kind = "netcode", private_keys = {{ "{key}" }}, protocol_id = "{PROTOCOL}", '
-        huge = not options.no_huge
-        with server.Veltrixd(self.folder, players, shards=40 if not options.short else 4, huge=huge, transport=transport) as veltrixd:
-            self.load = server.load(self.folder, veltrixd.socket, players, *words, "--transport", "netcode", "--key", key, "--protocol", PROTOCOL, huge=huge)
-            self.status = veltrixd.status()
+        with tempfile.TemporaryDirectory(prefix="veltrix-netcode-") as folder:
+            self.play(options, players, pathlib.Path(folder), words)
         io = [lcore["io"] for lcore in self.status["lcores"] if "io" in lcore]
         self.sessions = {name: sum(lcore["sessions"][name] for lcore in io) for name in io[0]["sessions"]}
         self.packets = {name: sum(lcore["packets"][name] for lcore in io) for name in io[0]["packets"]}
+
+    def play(self, options, players, folder, words):
+        key = folder / "private.key"
+        subprocess.run([server.APP / "veltrixctl" / "veltrixctl", "token", "keygen", key], check=True, stdout=subprocess.DEVNULL)
+        transport = f'kind = "netcode", private_keys = {{ "{key}" }}, protocol_id = "{PROTOCOL}", '
+        huge = not options.no_huge
+        with server.Veltrixd(folder, players, shards=40 if not options.short else 4, huge=huge, transport=transport) as veltrixd:
+            self.load = server.load(folder, veltrixd.socket, players, *words, "--transport", "netcode", "--key", key, "--protocol", PROTOCOL, huge=huge)
+            self.status = veltrixd.status()
 
     def findings(self, players):
         """What has to hold whatever the machine."""
@@ -61,15 +64,7 @@ class Run:
 
 
 def bench(options, players, packets, rounds):
-    """vx_bench_sessions, which ends by itself when something does not hold."""
-    huge = not options.no_huge and server.sessions_fit_huge(players)
-    if not huge and not options.no_huge:
-        print(f"netcode: too few free huge pages for {players} sessions, measured without (mend: echo 768 > /proc/sys/vm/nr_hugepages)")
-    command = [server.BUILD / "perf" / "sessions" / "vx_bench_sessions", "--players", players, "--packets", packets, "--rounds", rounds] + (["--huge"] if huge else [])
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        return {}, ["vx_bench_sessions: " + (done.stderr.strip().splitlines() or ["ended"])[-1]]
-    figures = json.loads(done.stdout.splitlines()[-1])
+    figures = server.bench_sessions(players, packets, rounds, huge=not options.no_huge)
     judged = players >= 100000  # what is there once is shared by few otherwise
     return figures, [f"{figures['bytes_per_session']} bytes a session, at most {SESSION_BYTES_MAX} are allowed"] if judged and figures["bytes_per_session"] > SESSION_BYTES_MAX else []
 
@@ -77,9 +72,9 @@ def bench(options, players, packets, rounds):
 def passes(options):
     """One core, 120,000 sessions, no device."""
     figures, found = bench(options, *((12000, 24000, 1) if options.short else (120000, 240000, 9)))
-    if not options.short and figures.get("netcode_over_seal", 1) < OVER_SEAL_MIN:
+    if not options.short and figures["netcode_over_seal"] < OVER_SEAL_MIN:
         found.append(f"netcode_over_seal is {figures['netcode_over_seal']}, at least {OVER_SEAL_MIN} is wanted")
-    if not options.short and figures.get("handshakes_per_second", HANDSHAKES_MIN) < HANDSHAKES_MIN:
+    if not options.short and figures["handshakes_per_second"] < HANDSHAKES_MIN:
         found.append(f"{figures['handshakes_per_second']} handshakes a second, at least {HANDSHAKES_MIN} are wanted")
     return figures, found, None
 
@@ -87,8 +82,8 @@ def passes(options):
 def capacity(options):
     """As many sessions as there can be: all connect, all are heard, all leave."""
     figures, found = bench(options, 100000 if options.short else 1000000, 32000, 1)
-    return {"capacity_sessions": figures.get("players"), "capacity_handshakes_per_s": figures.get("handshakes_per_second"),
-            "capacity_bytes_per_session": figures.get("bytes_per_session")} if figures else {}, found, None
+    return {"capacity_sessions": figures["players"], "capacity_handshakes_per_s": figures["handshakes_per_second"],
+            "capacity_bytes_per_session": figures["bytes_per_session"]}, found, None
 
 
 def storm(options):
@@ -139,13 +134,7 @@ def main():
         wrong += [f"{name}: {finding}" for finding in found]
         if found and run is not None:
             print(json.dumps({"load": run.load, "sessions": run.sessions, "packets": run.packets}, indent=1), file=sys.stderr)
-    for key, value in figures.items():
-        print(f"{key:32} {value:>16,.6g}" if not isinstance(value, str) else f"{key:32} {value:>16}")
-    for finding in wrong:
-        print("netcode: WRONG:", finding)
-    if options.json:
-        pathlib.Path(options.json).write_text(json.dumps(figures, indent=1) + "\n")
-    return 1 if wrong else 0
+    return server.report("netcode", figures, wrong, options.json)
 
 
 if __name__ == "__main__":

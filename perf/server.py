@@ -12,15 +12,24 @@ APP = BUILD / "app"
 SERVER_CPU, CLIENT_CPU = 0, os.cpu_count() - 1
 
 
-def huge_mib_free():
-    """What is left of 2 MiB pages."""
-    lines = dict(line.split(":") for line in pathlib.Path("/proc/meminfo").read_text().splitlines())
-    return int(lines["HugePages_Free"]) * int(lines["Hugepagesize"].split()[0]) // 1024
+def bench_sessions(players, packets, rounds, huge=True):
+    """The figures of vx_bench_sessions, which ends by itself when something does not hold."""
+    command = [BUILD / "perf" / "sessions" / "vx_bench_sessions", "--players", players, "--packets", packets, "--rounds", rounds] + (["--huge"] if huge else [])
+    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"vx_bench_sessions ended with {done.returncode}")
+    return json.loads(done.stdout.splitlines()[-1])
 
 
-def sessions_fit_huge(players):
-    """Whether vx_bench_sessions finds the huge pages that it takes (perf/sessions/stage.c); without them it is several times slower."""
-    return huge_mib_free() >= 256 + players * 560 // 2**20 + 8
+def report(program, figures, wrong, json_path):
+    """Prints a run's figures and what did not hold, writes the JSON that was asked for; the exit status."""
+    for key, value in figures.items():
+        print(f"{key:32} {value:>16}" if isinstance(value, str) else f"{key:32} {value:>16,.6g}")
+    for finding in wrong:
+        print(f"{program}: WRONG:", finding)
+    if json_path:
+        pathlib.Path(json_path).write_text(json.dumps(figures, indent=1) + "\n")
+    return 1 if wrong else 0
 
 
 class Veltrixd:
