@@ -177,6 +177,16 @@ void load_frame_head(const struct load_options *options, uint32_t client_ip, uin
     udp->dgram_cksum = 0;
 }
 
+struct rte_mbuf *load_frame_new(struct load *load, uint32_t ip, uint32_t player, uint32_t payload_bytes)
+{
+    struct rte_mbuf *mbuf = rte_pktmbuf_alloc(load->pool);
+    if (mbuf == NULL)
+        return NULL;
+    uint8_t *frame = (uint8_t *)rte_pktmbuf_append(mbuf, (uint16_t)(LOAD_FRAME_HEAD_BYTES + payload_bytes));
+    load_frame_head(&load->options, ip, load_source_port(player), payload_bytes, frame);
+    return mbuf;
+}
+
 uint8_t *load_payload_find(const struct load *load, struct rte_mbuf *mbuf, uint32_t *bytes, uint32_t *client_ip, uint16_t *port)
 {
     struct rte_ether_hdr *ethernet = rte_pktmbuf_mtod(mbuf, struct rte_ether_hdr *);

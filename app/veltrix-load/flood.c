@@ -74,7 +74,7 @@ static bool request(struct load *load)
 static bool garbage(struct load *load)
 {
     uint32_t id = vx_rng_below(&load->rng, load->netcode->arrived), bytes = 1 + vx_rng_below(&load->rng, GARBAGE_BYTES_MAX);
-    struct rte_mbuf *mbuf = load_frame_new(load, id, bytes);
+    struct rte_mbuf *mbuf = load_session_frame(load, id, bytes);
     if (mbuf == NULL)
         return false;
     uint8_t *payload = rte_pktmbuf_mtod_offset(mbuf, uint8_t *, LOAD_FRAME_HEAD_BYTES);

@@ -179,6 +179,8 @@ uint16_t load_source_port(uint32_t player);
 /* Writes Ethernet, IPv4 and UDP headers (LOAD_FRAME_HEAD_BYTES) for a payload. ip in network order. UDP
  * checksum 0, "none", as IPv4 allows. */
 void load_frame_head(const struct load_options *options, uint32_t ip, uint16_t port, uint32_t payload_bytes, uint8_t *frame);
+/* A frame with room for the payload, its headers written, from the player's source port; NULL: no buffer. ip in network order. */
+struct rte_mbuf *load_frame_new(struct load *load, uint32_t ip, uint32_t player, uint32_t payload_bytes);
 /* The UDP payload of a frame from the server's port, and which address (network order) and port it is for; NULL for anything
  * else (ARP, IPv6 noise of the link). */
 uint8_t *load_payload_find(const struct load *load, struct rte_mbuf *mbuf, uint32_t *bytes, uint32_t *ip, uint16_t *port);

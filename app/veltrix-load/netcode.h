@@ -76,7 +76,7 @@ void load_netcode_leave(struct load *load);
 
 /* netcode_packets.c */
 /* A frame from the source'th address with room for `bytes` of UDP payload; NULL without a buffer. */
-struct rte_mbuf *load_frame_new(struct load *load, uint32_t source, uint32_t bytes);
+struct rte_mbuf *load_session_frame(struct load *load, uint32_t source, uint32_t bytes);
 /* Room for a sealed packet of the session in a new buffer: returns where its data goes, NULL without a buffer. */
 uint8_t *load_sealed_begin(struct load *load, uint32_t id, uint8_t type, uint32_t bytes, struct rte_mbuf **mbuf);
 /* Queues it. It is sealed with the rest of its burst. */

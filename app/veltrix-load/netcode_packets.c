@@ -8,14 +8,9 @@
 
 #include "netcode.h"
 
-struct rte_mbuf *load_frame_new(struct load *load, uint32_t source, uint32_t bytes)
+struct rte_mbuf *load_session_frame(struct load *load, uint32_t source, uint32_t bytes)
 {
-    struct rte_mbuf *mbuf = rte_pktmbuf_alloc(load->pool);
-    if (mbuf == NULL)
-        return NULL;
-    uint8_t *frame = (uint8_t *)rte_pktmbuf_append(mbuf, (uint16_t)(LOAD_FRAME_HEAD_BYTES + bytes));
-    load_frame_head(&load->options, htonl(ntohl(load->options.client_ip) + source), load_source_port(source), bytes, frame);
-    return mbuf;
+    return load_frame_new(load, htonl(ntohl(load->options.client_ip) + source), source, bytes);
 }
 
 uint8_t *load_sealed_begin(struct load *load, uint32_t id, uint8_t type, uint32_t bytes, struct rte_mbuf **mbuf)
@@ -23,7 +18,7 @@ uint8_t *load_sealed_begin(struct load *load, uint32_t id, uint8_t type, uint32_
     struct load_netcode *netcode = load->netcode;
     struct load_session *session = &netcode->sessions[id];
     uint32_t header_bytes = vx_netcode_header_bytes(session->sequence);
-    *mbuf = load_frame_new(load, id, header_bytes + bytes + VX_NETCODE_TAG_BYTES);
+    *mbuf = load_session_frame(load, id, header_bytes + bytes + VX_NETCODE_TAG_BYTES);
     if (*mbuf == NULL)
         return NULL;
     uint8_t *packet = rte_pktmbuf_mtod_offset(*mbuf, uint8_t *, LOAD_FRAME_HEAD_BYTES);
@@ -55,7 +50,7 @@ bool load_sealed_send(struct load *load, uint32_t id, uint8_t type, const void *
 bool load_request_send(struct load *load, uint32_t source, const union load_ticket *ticket)
 {
     struct vx_netcode_token *token = &load->netcode->token;
-    struct rte_mbuf *mbuf = load_frame_new(load, source, VX_NETCODE_REQUEST_BYTES);
+    struct rte_mbuf *mbuf = load_session_frame(load, source, VX_NETCODE_REQUEST_BYTES);
     if (mbuf == NULL)
         return false;
     memcpy(token->nonce, ticket->nonce, sizeof(token->nonce));

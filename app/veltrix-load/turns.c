@@ -69,11 +69,10 @@ static void turn_write(const struct load *load, uint32_t id, const struct load_t
 
 static struct rte_mbuf *turn_frame(struct load *load, uint32_t id, const struct load_turn *turn, uint32_t bytes)
 {
-    struct rte_mbuf *mbuf = rte_pktmbuf_alloc(load->pool);
+    struct rte_mbuf *mbuf = load_frame_new(load, load->options.client_ip, id, bytes);
     if (mbuf == NULL)
         return NULL;
-    uint8_t *frame = (uint8_t *)rte_pktmbuf_append(mbuf, (uint16_t)(LOAD_FRAME_HEAD_BYTES + bytes));
-    load_frame_head(&load->options, load->options.client_ip, load_source_port(id), bytes, frame);
+    uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
     turn_write(load, id, turn, frame + LOAD_FRAME_HEAD_BYTES);
     struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(frame + RTE_ETHER_HDR_LEN);
     struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
