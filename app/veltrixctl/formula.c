@@ -10,7 +10,7 @@
 #include "vx_formula.h"
 #include "vx_gate.h"
 
-enum { POLL_US = 100000, WORDS_MAX = CTL_WORDS_MAX };
+enum { POLL_US = 100000 };
 
 /* One request by words; 0 and a new reference to the result, or an exit status (said). */
 static int ask(struct ctl *ctl, json_t *words, json_t **result)
@@ -70,23 +70,19 @@ static int follow(struct ctl *ctl, bool with_table)
 {
     json_t *words = json_pack("[s,s]", "formula", "status"), *status = NULL;
     char told[64] = "";
-    int rc;
-    for (bool ended = false; (rc = ask(ctl, words, &status)) == 0 && !ended;) {
+    int rc = 0;
+    for (bool goes_on = true; goes_on && (rc = ask(ctl, words, &status)) == 0; json_decref(status)) {
         const char *stage = text_in(status, "stage");
-        ended = strcmp(stage, "idle") == 0;
-        if (ended) {
+        goes_on = strcmp(stage, "idle") != 0 && strcmp(stage, "confirm") != 0;
+        if (strcmp(stage, "idle") == 0) {
             rc = tell_end(ctl, status, with_table);
-            json_decref(status);
-            break;
+            continue;
         }
         tell_stage(status, told);
-        bool waits = strcmp(stage, "confirm") == 0;
-        json_decref(status);
-        if (waits) {
+        if (goes_on)
+            (void)usleep(POLL_US);
+        else
             (void)printf("live on all shards; `veltrixctl formula confirm` keeps it, else it is undone\n");
-            break;
-        }
-        (void)usleep(POLL_US);
     }
     json_decref(words);
     return rc;
@@ -95,13 +91,13 @@ static int follow(struct ctl *ctl, bool with_table)
 /* "battle.lua", whatever its folder: which kind it is. */
 static const char *kind_of(const char *path)
 {
-    const char *name = strrchr(path, '/');
-    static char kind[32];
-    (void)snprintf(kind, sizeof(kind), "%s", name != NULL ? name + 1 : path);
-    char *end = strstr(kind, ".lua");
-    if (end == NULL || vx_formula_kind((*end = '\0', kind)) < 0)
-        return NULL;
-    return kind;
+    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+    for (uint32_t kind = 0; kind < VX_FORMULA_KINDS; kind++) {
+        const char *known = vx_formula_abouts[kind].name;
+        if (strncmp(name, known, strlen(known)) == 0 && strcmp(name + strlen(known), ".lua") == 0)
+            return known;
+    }
+    return NULL;
 }
 
 /* People write "--for 60s". */

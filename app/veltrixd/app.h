@@ -100,6 +100,9 @@ void app_rules_watch(struct app *app);
 /* Mempool, arenas, rings, ports, ledger, formulas, io lcores: everything is taken here. */
 int app_setup(struct app *app, struct vx_error *error);
 void app_teardown(struct app *app);
+/* A file of the daemon's own: where the configuration says (`given`), or `name` beside the ledger. */
+enum { APP_PATH_BYTES = 2 * VX_PATH_BYTES };
+void app_state_path(const struct vx_config *config, const char *given, const char *name, char path[APP_PATH_BYTES]);
 /* Formulas: from the folder or the store; in every turn of the control loop; the end. */
 int app_formula_start(struct app *app, struct vx_error *error);
 void app_formula_turn(struct app *app);
@@ -108,7 +111,6 @@ void app_formula_stop(struct app *app);
 int app_numa_start(struct app *app, struct vx_error *error);
 /* The node of the index-th lcore that has the role; SOCKET_ID_ANY where nodes are not told apart. */
 int app_numa_of(const struct app *app, uint32_t role, uint32_t index);
-struct rte_mempool *app_numa_pool(const struct app *app, int numa);
 /* Each pool: node, buffers, buffers in use. Control thread. */
 json_t *app_numa_json(const struct app *app);
 /* A ring with one producer and one consumer, near the node of who reads it; NULL with a sentence. */

@@ -1,7 +1,6 @@
 /* Formulas in the daemon: which texts play from the start on, how another one is made live, and what it means when one has
  * ended its worker. */
 #include <errno.h>
-#include <libgen.h>
 #include <rte_cycles.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,16 +18,6 @@ static void paths_find(const struct app *app, struct app_formulas *own)
         (void)snprintf(own->worker, VX_PATH_BYTES, "%s/../veltrix-formula-worker/veltrix-formula-worker", app->install_folder);
     (void)snprintf(own->runtime, VX_PATH_BYTES, "%s/../runtime", app->config.formulas.folder);
     own->gate.trial = (struct vx_trial_config){ .worker_path = own->worker, .runtime_folder = own->runtime, .cpu = app->control_cpu, .memory_mib = app->config.formulas.memory_mib };
-}
-
-static void store_path(const struct vx_config *config, char *path, size_t bytes)
-{
-    char ledger[VX_PATH_BYTES];
-    (void)strcpy(ledger, config->ledger.path);
-    if (config->formulas.versions[0] != '\0')
-        (void)snprintf(path, bytes, "%s", config->formulas.versions);
-    else
-        (void)snprintf(path, bytes, "%s/formulas.db", dirname(ledger));
 }
 
 /* A file that the store has never seen is an operator's newest word; otherwise what was last made live goes on. */
@@ -66,13 +55,13 @@ static void store_start(struct app *app, uint32_t kind)
 
 int app_formula_start(struct app *app, struct vx_error *error)
 {
-    char path[2 * VX_PATH_BYTES];
+    char path[APP_PATH_BYTES];
     struct app_formulas *own = app->formulas = calloc(1, sizeof(*own));
     if (own == NULL)
         return vx_error_set(error, -ENOMEM, "formulas: no memory");
     own->changed_kind = VX_FORMULA_KINDS;
     paths_find(app, own);
-    store_path(&app->config, path, sizeof(path));
+    app_state_path(&app->config, app->config.formulas.versions, "formulas.db", path);
     struct vx_formula_config config = { .worker_path = own->worker, .runtime_folder = own->runtime, .lanes = app->shard_lcore_count, .cpu = app->control_cpu,
                                         .idle_us = app->config.formulas.idle_us, .deadline_ms = app->config.formulas.deadline_ms,
                                         .memory_mib = app->config.formulas.memory_mib };
@@ -142,10 +131,11 @@ int formulas_go_back(struct app *app, uint32_t kind, uint32_t version, const cha
 {
     char *text = NULL;
     uint32_t bytes = 0;
-    int rc = vx_versions_text(app->formulas->store, vx_formula_abouts[kind].name, version, &text, &bytes, error);
-    if (rc == 0) /* says when it is quarantined */
-        rc = vx_versions_put(app->formulas->store, vx_formula_abouts[kind].name, version, text, bytes, who, "", error);
-    if (rc >= 0)
+    const char *name = vx_formula_abouts[kind].name;
+    int rc = vx_versions_allowed(app->formulas->store, name, version, error);
+    if (rc == 0)
+        rc = vx_versions_text(app->formulas->store, name, version, &text, &bytes, error);
+    if (rc == 0)
         rc = formulas_make_live(app, kind, version, text, bytes, VX_FORMULA_SEATS_MAX, who, event, error);
     app->formulas->rollbacks += rc == 0;
     free(text);

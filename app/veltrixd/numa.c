@@ -19,38 +19,35 @@ int app_numa_of(const struct app *app, uint32_t role, uint32_t index)
     return SOCKET_ID_ANY;
 }
 
-struct rte_mempool *app_numa_pool(const struct app *app, int numa)
-{
-    return app->pools[numa < 0 ? 0 : numa];
-}
-
-static int pool_create(struct app *app, int numa, struct vx_error *error)
+/* The node's pool, made by the first who asks; NULL: said. */
+static struct rte_mempool *pool_of(struct app *app, int numa, struct vx_error *error)
 {
     char name[RTE_MEMPOOL_NAMESIZE];
-    struct rte_mempool **pool = &app->pools[numa < 0 ? 0 : numa];
-    if (*pool != NULL)
-        return 0;
-    (void)snprintf(name, sizeof(name), "packets_%d", numa < 0 ? 0 : numa);
-    *pool = rte_pktmbuf_pool_create(name, app->config.memory.mbufs, MBUF_CACHE, 0, MBUF_DATA_BYTES, numa);
-    if (*pool != NULL)
-        return 0;
-    return vx_error_set(error, -ENOMEM, "memory.mbufs = %u: no memory for the pool%s: %s", app->config.memory.mbufs,
-                        numa > 0 ? " of another NUMA node (each needs hugepages of its own)" : "", rte_strerror(rte_errno));
+    const int node = numa < 0 ? 0 : numa;
+    if (app->pools[node] != NULL)
+        return app->pools[node];
+    (void)snprintf(name, sizeof(name), "packets_%d", node);
+    app->pools[node] = rte_pktmbuf_pool_create(name, app->config.memory.mbufs, MBUF_CACHE, 0, MBUF_DATA_BYTES, numa);
+    if (app->pools[node] == NULL)
+        (void)vx_error_set(error, -ENOMEM, "memory.mbufs = %u: no memory for the pool%s: %s", app->config.memory.mbufs,
+                           numa > 0 ? " of another NUMA node (each needs hugepages of its own)" : "", rte_strerror(rte_errno));
+    return app->pools[node];
 }
 
 int app_numa_start(struct app *app, struct vx_error *error)
 {
-    int rc = 0;
-    for (uint32_t i = 0; rc == 0 && i < app->lcore_count; i++) {
+    for (uint32_t i = 0; i < app->lcore_count; i++) {
         struct app_lcore *lcore = &app->lcores[i];
         /* Without hugepages DPDK's memory is in one piece, wherever the kernel puts it. */
         lcore->numa = app->no_huge ? SOCKET_ID_ANY : (int)rte_lcore_to_socket_id(lcore->id);
         if ((lcore->config->roles & VX_ROLE_IO) == 0)
             continue;
-        rc = pool_create(app, lcore->numa, error);
-        app->queue_pools[lcore->config->port][lcore->config->queue] = app_numa_pool(app, lcore->numa);
+        struct rte_mempool *pool = pool_of(app, lcore->numa, error);
+        if (pool == NULL)
+            return -ENOMEM;
+        app->queue_pools[lcore->config->port][lcore->config->queue] = pool;
     }
-    return rc;
+    return 0;
 }
 
 json_t *app_numa_json(const struct app *app)

@@ -1,5 +1,6 @@
 /* Start-up between EAL and the loops: everything the appliance will ever hold is taken here. */
 #include <errno.h>
+#include <libgen.h>
 #include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
@@ -16,6 +17,16 @@ enum {
     GRANT_RING = 4096,
     SPREAD_RING = 2048, /* packets on their way to the io lcore of their flow: 32 full bursts */
 };
+
+void app_state_path(const struct vx_config *config, const char *given, const char *name, char path[APP_PATH_BYTES])
+{
+    char ledger[VX_PATH_BYTES];
+    (void)strcpy(ledger, config->ledger.path);
+    if (given[0] != '\0')
+        (void)snprintf(path, APP_PATH_BYTES, "%s", given);
+    else
+        (void)snprintf(path, APP_PATH_BYTES, "%s/%s", dirname(ledger), name);
+}
 
 struct rte_ring *app_ring_create(const char *kind, unsigned a, unsigned b, unsigned element_bytes, unsigned count, int numa, struct vx_error *error)
 {
@@ -74,7 +85,7 @@ static int io_start(struct app *app, struct app_lcore *lcore, uint32_t index, st
     const struct vx_port_caps *caps = &device->caps;
     lcore->port = device;
     struct vx_io_config io = {
-        .port = device->id, .queue = lcore->config->queue, .index = index, .pool = app_numa_pool(app, lcore->numa),
+        .port = device->id, .queue = lcore->config->queue, .index = index, .pool = app->queue_pools[lcore->config->port][lcore->config->queue],
         .answers_control = port->owned, .rx_checksums = caps->rx_checksums, .tx_checksums = caps->tx_checksums,
         .players = config->transport.players, .shards = config->shards.count,
         .window_cycles = app->cycles_per_s / 1000000 * config->transport.window_us, .cycles_per_s = app->cycles_per_s,

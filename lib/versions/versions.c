@@ -146,28 +146,39 @@ static void column(sqlite3_stmt *row, int index, char *into, size_t bytes)
     (void)snprintf(into, bytes, "%s", text != NULL ? (const char *)text : "");
 }
 
+static uint32_t first_number(sqlite3_stmt *query)
+{
+    uint32_t number = query != NULL && sqlite3_step(query) == SQLITE_ROW ? (uint32_t)sqlite3_column_int64(query, 0) : 0;
+    (void)sqlite3_finalize(query);
+    return number;
+}
+
+int vx_versions_allowed(struct vx_versions *versions, const char *kind, uint32_t version, struct vx_error *error)
+{
+    if (first_number(statement(versions, error, "SELECT quarantined FROM versions WHERE kind = ? AND version = ?", "si", kind, (int64_t)version)) == 0)
+        return 0;
+    return vx_error_set(error, -EKEYREJECTED, "%s version %u is quarantined: it has ended a worker; mend it and give it a new version", kind, version);
+}
+
 int vx_versions_put(struct vx_versions *versions, const char *kind, uint32_t version, const char *text, uint32_t bytes, const char *who, const char *why,
                     struct vx_error *error)
 {
-    char hash[VX_VERSIONS_HASH_BYTES], kept[VX_VERSIONS_HASH_BYTES];
+    char hash[VX_VERSIONS_HASH_BYTES], kept[VX_VERSIONS_HASH_BYTES] = "";
     hash_of(text, bytes, hash);
-    sqlite3_stmt *query = statement(versions, error, "SELECT hash, quarantined FROM versions WHERE kind = ? AND version = ?", "si", kind, (int64_t)version);
+    sqlite3_stmt *query = statement(versions, error, "SELECT hash FROM versions WHERE kind = ? AND version = ?", "si", kind, (int64_t)version);
     if (query == NULL)
         return -EIO;
-    if (sqlite3_step(query) == SQLITE_ROW) {
+    if (sqlite3_step(query) == SQLITE_ROW)
         column(query, 0, kept, sizeof(kept));
-        bool quarantined = sqlite3_column_int(query, 1) != 0;
-        (void)sqlite3_finalize(query);
-        if (strcmp(hash, kept) != 0)
-            return vx_error_set(error, -EEXIST, "%s version %u is another text already; give this one a new version", kind, version);
-        if (quarantined)
-            return vx_error_set(error, -EKEYREJECTED, "%s version %u is quarantined: it has ended a worker; mend it and give it a new version", kind, version);
-        return 1;
-    }
     (void)sqlite3_finalize(query);
-    return run(versions, statement(versions, error, "INSERT INTO versions(kind, version, hash, text, who, why, at_ms) VALUES(?, ?, ?, ?, ?, ?, ?)", "sisbssi", kind, (int64_t)version, hash,
-                                   text, bytes, who, why, now_ms()),
-               "keep a version", error);
+    if (kept[0] == '\0')
+        return run(versions, statement(versions, error, "INSERT INTO versions(kind, version, hash, text, who, why, at_ms) VALUES(?, ?, ?, ?, ?, ?, ?)", "sisbssi", kind, (int64_t)version,
+                                       hash, text, bytes, who, why, now_ms()),
+                   "keep a version", error);
+    if (strcmp(hash, kept) != 0)
+        return vx_error_set(error, -EEXIST, "%s version %u is another text already; give this one a new version", kind, version);
+    int rc = vx_versions_allowed(versions, kind, version, error);
+    return rc == 0 ? 1 : rc;
 }
 
 int vx_versions_text(struct vx_versions *versions, const char *kind, uint32_t version, char **text, uint32_t *bytes, struct vx_error *error)
@@ -186,13 +197,6 @@ int vx_versions_text(struct vx_versions *versions, const char *kind, uint32_t ve
     }
     (void)sqlite3_finalize(query);
     return rc;
-}
-
-static uint32_t first_number(sqlite3_stmt *query)
-{
-    uint32_t number = query != NULL && sqlite3_step(query) == SQLITE_ROW ? (uint32_t)sqlite3_column_int64(query, 0) : 0;
-    (void)sqlite3_finalize(query);
-    return number;
 }
 
 uint32_t vx_versions_known(struct vx_versions *versions, const char *kind, const char *text, uint32_t bytes)

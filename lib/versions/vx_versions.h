@@ -34,6 +34,8 @@ void vx_versions_close(struct vx_versions *versions);
 /* Keeps a text. 0: new; 1: it was there already; -EEXIST: the number means another text; -EKEYREJECTED: it is quarantined. */
 int vx_versions_put(struct vx_versions *versions, const char *kind, uint32_t version, const char *text, uint32_t bytes, const char *who, const char *why,
                     struct vx_error *error);
+/* Whether it may be made live: 0, or -EKEYREJECTED: it is quarantined. */
+int vx_versions_allowed(struct vx_versions *versions, const char *kind, uint32_t version, struct vx_error *error);
 /* A copy of the text, ended with 0; the caller frees. -ENOENT when there is no such version. */
 int vx_versions_text(struct vx_versions *versions, const char *kind, uint32_t version, char **text, uint32_t *bytes, struct vx_error *error);
 /* Whether this very text is kept: its version, or 0. */

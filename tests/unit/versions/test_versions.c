@@ -83,6 +83,9 @@ static void a_number_means_one_text(void)
     CU_ASSERT(strstr(error.text, "no version 9 of battle") != NULL);
     CU_ASSERT_EQUAL(vx_versions_quarantine(versions, "battle", 2, &error), 0);
     CU_ASSERT_EQUAL(vx_versions_put(versions, "battle", 2, two, sizeof(two) - 1, "x", "", &error), -EKEYREJECTED);
+    CU_ASSERT_EQUAL(vx_versions_allowed(versions, "battle", 2, &error), -EKEYREJECTED);
+    CU_ASSERT(strstr(error.text, "battle version 2 is quarantined") != NULL);
+    CU_ASSERT_EQUAL(vx_versions_allowed(versions, "battle", 1, &error), 0);
     vx_versions_close(versions);
 }
 
