@@ -155,6 +155,8 @@ static json_t *player_json(uint32_t shard, const struct vx_player_view *view)
                                vx_wait_reason((enum vx_wait_reason)view->reason));
     if (view->match != 0)
         (void)json_object_set_new(object, "match", json_integer((json_int_t)view->match));
+    if (view->party != 0)
+        (void)json_object_set_new(object, "party", json_pack("{s:I,s:I}", "id", (json_int_t)view->party, "players", (json_int_t)view->party_players));
     if (strcmp(vx_player_state_name(view->state), "searching") == 0) {
         (void)json_object_set_new(object, "search", json_pack("{s:f,s:I,s:I}", "waited_s", view->waited_ms / 1000.0, "window", (json_int_t)view->window, "waiting", (json_int_t)view->waiting));
         if (view->nearest_player != VX_VIEW_NONE)
@@ -192,13 +194,16 @@ static json_t *on_player(void *context, struct vx_control_call *call, struct vx_
 
 static json_t *match_json(uint32_t shard, const struct vx_match_view *view)
 {
-    json_t *sides = json_array();
-    for (uint32_t side = 0; side < 2; side++)
-        (void)json_array_append_new(sides, json_pack("{s:I,s:I,s:b,s:b,s:b,s:I,s:I,s:I}", "player", (json_int_t)view->players[side], "rating", (json_int_t)view->ratings[side],
-                                                     "accepted", view->accepted[side], "left", view->left[side], "dead", view->dead[side], "health",
-                                                     (json_int_t)view->health[side], "chests", (json_int_t)view->chests[side], "streak", (json_int_t)view->streak[side]));
-    return json_pack("{s:I,s:I,s:s,s:f,s:I,s:i,s:I,s:o}", "match", (json_int_t)view->match, "shard", (json_int_t)shard, "state", vx_match_state_name(view->state), "age_s",
-                     view->age_ms / 1000.0, "seed", (json_int_t)view->seed, "chests_claimed", __builtin_popcount(view->claimed), "pending", (json_int_t)view->pending, "sides", sides);
+    json_t *seats = json_array();
+    for (uint32_t i = 0; i < view->seat_count; i++) {
+        const struct vx_seat_view *seat = &view->seats[i];
+        (void)json_array_append_new(seats, json_pack("{s:i,s:I,s:I,s:b,s:b,s:b,s:i,s:i,s:i}", "team", seat->team, "player", (json_int_t)seat->player, "rating", (json_int_t)seat->rating,
+                                                     "accepted", seat->accepted, "left", seat->left, "dead", seat->dead, "health", seat->health, "chests", seat->chests,
+                                                     "streak", seat->streak));
+    }
+    return json_pack("{s:I,s:I,s:s,s:s,s:f,s:I,s:i,s:I,s:o}", "match", (json_int_t)view->match, "shard", (json_int_t)shard, "mode", view->mode, "state",
+                     vx_match_state_name(view->state), "age_s", view->age_ms / 1000.0, "seed", (json_int_t)view->seed, "chests_claimed", __builtin_popcount(view->claimed), "pending",
+                     (json_int_t)view->pending, "seats", seats);
 }
 
 static json_t *on_match(void *context, struct vx_control_call *call, struct vx_error *error)

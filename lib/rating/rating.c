@@ -10,7 +10,7 @@ void vx_rating_rules_default(enum vx_rating_system system, struct vx_rating_rule
 {
     /* Glickman's 350, 0.06, 0.5 and 173.7178; Weng and Lin's beta of half the deviation and OpenSkill's tau of
      * a hundredth of it. Thirty points is what two even players differ by on a bad day: less is not believed. */
-    *rules = (struct vx_rating_rules){ .system = system, .start_mean = VX_RATING_START, .start_deviation = 350, .start_volatility = 0.06, .floor = VX_RATING_MIN, .ceiling = VX_RATING_MAX, .deviation_min = 30, .deviation_max = 350, .change = 0.5, .scale = 173.7178, .beta = 175, .drift = 3.5, .kappa = 1e-4, .placement_games = 10, .placement_deviation = 150 };
+    *rules = (struct vx_rating_rules){ .system = system, .start_mean = VX_RATING_START, .start_deviation = 350, .start_volatility = 0.06, .floor = VX_RATING_MIN, .ceiling = VX_RATING_MAX, .deviation_min = 30, .deviation_max = 350, .change = 0.5, .scale = 173.7178, .beta = 175, .drift = 3.5, .gain = 24, .kappa = 1e-4, .placement_games = 10, .placement_deviation = 150 };
 }
 
 int vx_rating_rules_check(const struct vx_rating_rules *rules, struct vx_error *error)
@@ -28,6 +28,7 @@ int vx_rating_rules_check(const struct vx_rating_rules *rules, struct vx_error *
         { "scale", rules->scale, 1e-3, 1e6 },
         { "beta", rules->beta, 1e-6, 1e6 },
         { "drift", rules->drift, 0, rules->deviation_max },
+        { "gain", rules->gain, 0, 1000 },
         { "kappa", rules->kappa, 1e-12, 1 },
     };
     if ((unsigned)rules->system >= VX_RATING_SYSTEMS)
@@ -69,6 +70,8 @@ void vx_rating_game(const struct vx_rating_rules *rules, struct vx_rating_seat *
     VX_ASSERT(seat_count <= VX_RATING_SEATS_MAX);
     if (team_count > 1 && rules->system == VX_RATING_GLICKO2)
         glicko2_game_rate(rules, seats, teams, team_count);
+    else if (team_count > 1 && rules->system == VX_RATING_ELO)
+        elo_game_rate(rules, seats, teams, team_count);
     else if (team_count > 1)
         weng_lin_game_rate(rules, seats, teams, team_count);
     for (uint32_t i = 0; i < seat_count; i++)
@@ -77,6 +80,8 @@ void vx_rating_game(const struct vx_rating_rules *rules, struct vx_rating_seat *
 
 void vx_rating_idle(const struct vx_rating_rules *rules, struct vx_rating *rating, double periods)
 {
+    if (rules->system == VX_RATING_ELO)
+        return;
     double growth = rules->system == VX_RATING_GLICKO2 ? rating->volatility * rules->scale : rules->drift;
     rating->deviation = fmin(sqrt(rating->deviation * rating->deviation + growth * growth * periods), rules->deviation_max);
 }
@@ -91,5 +96,7 @@ double vx_rating_chance(const struct vx_rating_rules *rules, const struct vx_rat
         }
     if (rules->system == VX_RATING_GLICKO2)
         return glicko2_expected(mean[0] / rules->scale, mean[1] / rules->scale, glicko2_g(sqrt(square) / rules->scale));
+    if (rules->system == VX_RATING_ELO)
+        return elo_expected(mean[0], mean[1]);
     return 1 / (1 + rating_exp((mean[1] - mean[0]) / sqrt(square + 2 * rules->beta * rules->beta)));
 }

@@ -1,4 +1,4 @@
-/* rating, inside: rating.c rules and what is common, glicko2.c and weng_lin.c the systems, exp_log.c the two
+/* rating, inside: rating.c rules and what is common, glicko2.c, weng_lin.c and elo.c the systems, exp_log.c the two
  * transcendental functions that they need. */
 #ifndef VX_RATING_PRIVATE_H
 #define VX_RATING_PRIVATE_H
@@ -24,5 +24,9 @@ void glicko2_game_rate(const struct vx_rating_rules *rules, struct vx_rating_sea
 
 /* weng_lin.c */
 void weng_lin_game_rate(const struct vx_rating_rules *rules, struct vx_rating_seat *seats, const struct vx_rating_team *teams, uint32_t team_count);
+
+/* elo.c */
+double elo_expected(double own, double other);
+void elo_game_rate(const struct vx_rating_rules *rules, struct vx_rating_seat *seats, const struct vx_rating_team *teams, uint32_t team_count);
 
 #endif

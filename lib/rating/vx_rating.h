@@ -1,5 +1,5 @@
 /* rating: what a finished game says about those who played it. Glicko-2 (Glickman 2013) and the Weng-Lin
- * systems (Weng and Lin, JMLR 12, 2011; the update that OpenSkill ships), for two teams, many teams and
+ * systems (Weng and Lin, JMLR 12, 2011; the update that OpenSkill ships), and Elo; for two teams, many teams and
  * free-for-all, with draws, partial play, placement matches, inactivity, floor and ceiling.
  *
  * Pure, any thread, nothing kept. Everything is built from IEEE additions, multiplications, divisions and
@@ -27,6 +27,7 @@ enum vx_rating_system { VX_RATING_GLICKO2,
                         VX_RATING_PLACKETT_LUCE,
                         VX_RATING_BRADLEY_TERRY_FULL,
                         VX_RATING_BRADLEY_TERRY_PART,
+                        VX_RATING_ELO,
                         VX_RATING_SYSTEMS };
 
 struct vx_rating {
@@ -45,6 +46,7 @@ struct vx_rating_rules {
     double scale;               /* Glicko-2's 173.7178: rating points in one unit of its inner scale */
     double beta;                /* Weng-Lin: spread of one performance, usually half the starting deviation */
     double drift;               /* Weng-Lin's tau: what is added to the deviation before each game, in squares; also its growth in one idle period */
+    double gain;                /* Elo's K: points that one game moves at most */
     double kappa;               /* Weng-Lin: least part of the variance that a game may leave */
     bool limit_deviation;       /* Weng-Lin: a game never makes a deviation larger */
     uint32_t placement_games;   /* the first so many games … */
@@ -80,9 +82,5 @@ void vx_rating_game(const struct vx_rating_rules *rules, struct vx_rating_seat *
 void vx_rating_idle(const struct vx_rating_rules *rules, struct vx_rating *rating, double periods);
 /* Chance that the first of two teams wins, a draw counted as half: logistic, by the teams' mean ratings. */
 double vx_rating_chance(const struct vx_rating_rules *rules, const struct vx_rating_seat *seats, const struct vx_rating_team teams[2]);
-
-/* Elo (The Rating of Chessplayers, 1978) with K = 24. score_a: 1 a won, 0.5 drawn, 0 a lost. Updates
- * both in place, clamped to [VX_RATING_MIN, VX_RATING_MAX]. */
-void vx_rating_elo(double *a, double *b, double score_a);
 
 #endif

@@ -8,7 +8,8 @@ static void check_player(const struct vx_shard *shard, uint32_t slot, uint64_t s
     VX_ASSERT(player->state < PLAYER_STATES && player->results <= RESULTS_MAX);
     states[player->state]++;
     bool in_hunt = player->state == PLAYER_PROPOSED || player->state == PLAYER_HUNTING || player->state == PLAYER_SETTLING;
-    VX_ASSERT(vx_match_has(shard->match, slot) == (player->state == PLAYER_SEARCHING));
+    VX_ASSERT(vx_match_has(shard->match, slot) == (player->state == PLAYER_SEARCHING && player->ticket == slot));
+    VX_ASSERT(player->state != PLAYER_SEARCHING || vx_match_has(shard->match, player->ticket)); /* invariant 5: in one ticket, whole */
     VX_ASSERT((player->hunt != NONE) == in_hunt); /* invariant 2 */
     VX_ASSERT(player->state == PLAYER_OFFLINE || player->link == LINK_JOINED || timer_is_set(shard, slot));
     VX_ASSERT(player->state != PLAYER_SEARCHING || timer_is_set(shard, slot)); /* invariant 4 */
@@ -16,7 +17,13 @@ static void check_player(const struct vx_shard *shard, uint32_t slot, uint64_t s
     for (uint32_t i = 0; i < player->results; i++)
         VX_ASSERT(outbox->results[i].number == outbox->issued - player->results + 1 + i && outbox->results[i].number > player->acked);
     if (in_hunt)
-        VX_ASSERT(shard->hunts[player->hunt].players[player->side] == slot && !(shard->hunts[player->hunt].left & (1u << player->side)));
+        VX_ASSERT(player->seat < shard->hunts[player->hunt].seats && seat_of(shard, slot)->slot == slot && !(seat_of(shard, slot)->flags & SEAT_LEFT));
+    const struct party *party = party_of(shard, slot);
+    for (uint32_t i = 0; party != NULL; i++) {
+        VX_ASSERT(i < party->count);
+        if (party->members[i] == slot)
+            break;
+    }
 }
 
 static void check_hunt(const struct vx_shard *shard, uint32_t index)
@@ -25,12 +32,36 @@ static void check_hunt(const struct vx_shard *shard, uint32_t index)
     const struct hunt *hunt = &shard->hunts[index];
     if (hunt->state == MATCH_FORMING)
         return;
-    VX_ASSERT(hunt->players[0] != hunt->players[1]);
-    VX_ASSERT(hunt->chests[0] + hunt->chests[1] == __builtin_popcount(hunt->claimed)); /* invariant 1 */
+    const struct seat *seats = seats_of(shard, index);
+    uint32_t chests = 0, present = 0, accepted = 0;
+    VX_ASSERT(hunt->seats == hunt->teams * hunt->size && hunt->seats >= 2);
     VX_ASSERT(hunt->state == MATCH_SETTLING ? hunt->pending > 0 : timer_is_set(shard, shard->timer_hunts + index)); /* invariant 4 */
-    for (uint32_t side = 0; side < 2; side++)
-        if (!(hunt->left & (1u << side)))
-            VX_ASSERT(shard->players[hunt->players[side]].hunt == index && shard->players[hunt->players[side]].state == player_state[hunt->state]);
+    for (uint32_t i = 0; i < hunt->seats; i++) {
+        chests += seats[i].chests;
+        accepted += (seats[i].flags & SEAT_ACCEPTED) != 0;
+        VX_ASSERT(seats[i].ticket / hunt->size == i / hunt->size); /* invariant 5: a ticket is on one team */
+        if (seats[i].flags & SEAT_LEFT)
+            continue;
+        present++;
+        VX_ASSERT(shard->players[seats[i].slot].hunt == index && shard->players[seats[i].slot].seat == i && shard->players[seats[i].slot].state == player_state[hunt->state]);
+    }
+    VX_ASSERT(present == hunt->present && (hunt->state != MATCH_PROPOSED || accepted == hunt->accepted));
+    VX_ASSERT(chests <= (uint32_t)__builtin_popcount(hunt->claimed)); /* invariant 1; a newcomer begins with none */
+}
+
+static void check_parties(const struct vx_shard *shard)
+{
+    uint64_t live = 0;
+    for (uint32_t i = 0; i < shard->parties_max; i++) {
+        const struct party *party = &shard->parties[i];
+        if (party->id == 0)
+            continue;
+        live++;
+        VX_ASSERT(party->count >= 1 && party->count <= VX_MATCH_PARTY_MAX);
+        for (uint32_t member = 0; member < party->count; member++)
+            VX_ASSERT(shard->profiles[party->members[member]].party == i + 1 && shard->players[party->members[member]].state != PLAYER_OFFLINE);
+    }
+    VX_ASSERT(live == shard->counters.parties_live);
 }
 
 static void check_pools(const struct vx_shard *shard, uint64_t *waiting)
@@ -61,6 +92,7 @@ void vx_shard_check(const struct vx_shard *shard)
         pending += shard->hunts[i].state != MATCH_FORMING ? shard->hunts[i].pending : 0;
     }
     check_pools(shard, &waiting);
+    check_parties(shard);
     vx_match_check(shard->match);
     VX_ASSERT(waiting == pending && live == c->hunts_live);
     VX_ASSERT(c->players_online == shard->config.players_max - states[PLAYER_OFFLINE]);

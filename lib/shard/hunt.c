@@ -3,16 +3,6 @@
 
 #include "shard_private.h"
 
-static uint64_t distance_square(const int32_t a[3], const int32_t b[3])
-{
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < 3; i++) {
-        int64_t d = (int64_t)a[i] - b[i];
-        sum += (uint64_t)(d * d);
-    }
-    return sum;
-}
-
 static bool within(const int32_t a[3], const int32_t b[3], uint64_t reach_cm)
 {
     return distance_square(a, b) <= reach_cm * reach_cm;
@@ -52,7 +42,7 @@ static void chest_claim(struct vx_shard *shard, uint32_t slot, const struct vx_e
     uint8_t bit = (uint8_t)(1u << event->arg16);
     VX_ASSERT((hunt->claimed & bit) == 0); /* invariant 1 */
     hunt->claimed |= bit;
-    hunt->chests[player->side]++;
+    seat_of(shard, slot)->chests++;
     hunt->pending++;
     shard->counters.chests_claimed++;
     job->grant = (uint32_t)(grant - shard->grants);
@@ -60,12 +50,12 @@ static void chest_claim(struct vx_shard *shard, uint32_t slot, const struct vx_e
     job->job.in[1] = (float)(event->arg16 & 3);
     job->job.in[2] = (float)(shard->config.chests - (uint32_t)__builtin_popcount(hunt->claimed));
     job->job.in[3] = (float)(shard->now_ms - hunt->started_ms) / 1000;
-    job->job.in[4] = 2;
+    job->job.in[4] = (float)hunt->present;
     job_send(shard, job);
     struct vx_reply reply = { .type = VX_RESULT_CHEST, .arg16 = event->arg16, .a = hunt->match };
     answer_long(shard, event, reply);
     reply.code = VX_CODE_TAKEN;
-    notice(shard, hunt->players[1 - player->side], reply);
+    seats_notice(shard, player->hunt, player->seat, reply);
 }
 
 enum vx_code hunt_summon(struct vx_shard *shard, uint32_t slot, const struct vx_event *event)
@@ -75,6 +65,8 @@ enum vx_code hunt_summon(struct vx_shard *shard, uint32_t slot, const struct vx_
     int32_t chest_cm[3];
     if (hunt->match != event->a)
         return VX_CODE_NOT_YOURS;
+    if (seat_of(shard, slot)->flags & SEAT_DEAD)
+        return VX_CODE_WRONG_STATE;
     if (event->arg16 >= shard->config.chests)
         return VX_CODE_BAD_ARGUMENT;
     vx_chest_position(hunt->seed, event->arg16, chest_cm);
@@ -93,23 +85,39 @@ enum vx_code hunt_summon(struct vx_shard *shard, uint32_t slot, const struct vx_
     return VX_CODE_OK;
 }
 
+/* Whom a STRIKE is for: an opponent who is there and alive, named by its seat, or the nearest; NONE when it is nobody. */
+static uint32_t strike_target(const struct vx_shard *shard, uint32_t slot, uint16_t named)
+{
+    const struct player *player = &shard->players[slot];
+    const struct hunt *hunt = &shard->hunts[player->hunt];
+    const struct seat *seats = seats_of(shard, player->hunt);
+    if (named == 0)
+        return seats_nearest(shard, slot);
+    const uint32_t seat = named - 1u;
+    return seat < hunt->seats && seat / hunt->size != player->seat / hunt->size && (seats[seat].flags & (SEAT_LEFT | SEAT_DEAD)) == 0 ? seat : NONE;
+}
+
 enum vx_code hunt_strike(struct vx_shard *shard, uint32_t slot, const struct vx_event *event)
 {
     const struct player *player = &shard->players[slot];
     struct hunt *hunt = &shard->hunts[player->hunt];
-    uint32_t target_slot = hunt->players[1 - player->side];
-    const struct player *target = &shard->players[target_slot];
     if (hunt->match != event->a)
         return VX_CODE_NOT_YOURS;
-    if (event->arg8 > 3)
+    if (seat_of(shard, slot)->flags & SEAT_DEAD)
+        return VX_CODE_WRONG_STATE;
+    const uint32_t seat = event->arg8 <= 3 ? strike_target(shard, slot, event->arg16) : NONE;
+    if (seat == NONE)
         return VX_CODE_BAD_ARGUMENT;
+    const struct seat *aim = &seats_of(shard, player->hunt)[seat];
+    const struct player *target = &shard->players[aim->slot];
     if (!within(player->position_cm, target->position_cm, shard->config.strike_range_cm))
         return VX_CODE_TOO_FAR;
     struct job *job = job_new(shard, VX_FORMULA_BATTLE);
     if (job == NULL)
         return VX_CODE_BUSY;
     job->slot = slot;
-    job->target = target_slot;
+    job->target = seat;
+    job->target_slot = aim->slot;
     job->hunt = player->hunt;
     job->number = event->number;
     job->received_cycles = event->received_cycles;
@@ -117,8 +125,8 @@ enum vx_code hunt_strike(struct vx_shard *shard, uint32_t slot, const struct vx_
     job->job.in[1] = target->rating;
     job->job.in[2] = sqrtf((float)distance_square(player->position_cm, target->position_cm)) / 100;
     job->job.in[3] = (float)event->arg8;
-    job->job.in[4] = (float)hunt->health[1 - player->side];
-    job->job.in[5] = (float)hunt->streak[player->side];
+    job->job.in[4] = (float)aim->health;
+    job->job.in[5] = (float)seat_of(shard, slot)->streak;
     hunt->pending++;
     shard->counters.strikes++;
     job_send(shard, job);
@@ -136,20 +144,28 @@ static void tell(struct vx_shard *shard, uint32_t slot, struct vx_reply reply)
 static void hit(struct vx_shard *shard, const struct job *job, const struct vx_event *done, const struct vx_event *asked)
 {
     struct hunt *hunt = &shard->hunts[job->hunt];
-    uint8_t side = shard->players[job->slot].side, target = (uint8_t)(1 - side);
+    struct seat *own = seat_of(shard, job->slot), *target = &seats_of(shard, job->hunt)[job->target];
     float value = done->out[0] >= 0 ? fminf(done->out[0], HEALTH) : 0; /* not a number: nothing */
     uint8_t damage = (uint8_t)lrintf(value);
-    hunt->health[target] = (uint8_t)(hunt->health[target] > damage ? hunt->health[target] - damage : 0);
-    hunt->streak[side] = (uint8_t)(hunt->streak[side] < 255 ? hunt->streak[side] + 1 : 255);
-    hunt->streak[target] = 0;
-    struct vx_reply reply = { .type = VX_RESULT_STRIKE_RESULT, .arg16 = damage, .a = hunt->match, .b = hunt->health[target], .c = done->c };
+    target->health = (uint8_t)(target->health > damage ? target->health - damage : 0);
+    own->streak = (uint8_t)(own->streak < 255 ? own->streak + 1 : 255);
+    target->streak = 0;
+    struct vx_reply reply = { .type = VX_RESULT_STRIKE_RESULT, .arg16 = damage, .a = hunt->match, .b = target->health, .c = done->c };
     answer_long(shard, asked, reply);
     shard->counters.actions_answered++;
-    tell(shard, job->target, reply);
-    if (hunt->health[target] > 0)
+    tell(shard, job->target_slot, reply);
+    if (target->health > 0 || (target->flags & SEAT_DEAD))
         return;
-    hunt->dead |= (uint8_t)(1u << target);
-    match_event(shard, job->hunt, MATCH_FINISHED, 0);
+    target->flags |= SEAT_DEAD;
+    if (seats_standing(shard, job->hunt) < 2)
+        match_event(shard, job->hunt, MATCH_FINISHED, 0);
+}
+
+/* Whoever was struck may have left meanwhile, and the seat be another's. */
+static bool target_is_there(const struct vx_shard *shard, const struct job *job)
+{
+    const struct seat *target = &seats_of(shard, job->hunt)[job->target];
+    return target->slot == job->target_slot && (target->flags & SEAT_LEFT) == 0;
 }
 
 /* The formula has answered, or (done is NULL) has not in time. */
@@ -160,7 +176,7 @@ void hunt_struck(struct vx_shard *shard, const struct job *job, const struct vx_
     shard->counters.actions_pending--;
     if (player->hunt != job->hunt) {
         shard->counters.actions_dropped_gone++; /* it has left: nobody waits for this */
-    } else if (done == NULL || shard->hunts[job->hunt].state != MATCH_HUNTING) {
+    } else if (done == NULL || shard->hunts[job->hunt].state != MATCH_HUNTING || !target_is_there(shard, job)) {
         answer(shard, &asked, VX_RESULT_ERROR, done == NULL ? VX_CODE_FORMULA : VX_CODE_WRONG_STATE);
         shard->counters.actions_refused++;
     } else {

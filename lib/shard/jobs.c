@@ -68,7 +68,7 @@ static void job_apply(struct vx_shard *shard, const struct job *job, const struc
     default:
         if (job->match != shard->table_epoch)
             break; /* of the version before: all rows are being asked for again */
-        vx_match_window_set(shard->match, 0, job->grant, whole(event->out[0], 0, VX_MATCH_RATING_MAX));
+        modes_window(shard, job->grant, whole(event->out[0], 0, VX_MATCH_RATING_MAX));
         if (++shard->windows_known == VX_MATCH_ROWS)
             shard->windows_ready = true; /* and stays so: an old table is better than none */
     }

@@ -1,7 +1,5 @@
 /* What operators change while the shard runs, as events like any other: a recording that holds them replays to the
  * same outputs. And what the shard remembers for them: the last actions of each player, waits and distances. */
-#include <math.h>
-
 #include "shard_private.h"
 
 static void tune(struct vx_shard_config *config, enum vx_shard_setting setting, uint32_t value)
@@ -33,6 +31,9 @@ void operate(struct vx_shard *shard, const struct vx_event *event)
     case VX_EVENT_FORMULAS:
         jobs_tables(shard);
         break;
+    case VX_EVENT_MODE:
+        modes_change(shard, event);
+        break;
     default:
         VX_ASSERT(event->kind == VX_EVENT_TUNE);
         tune(&shard->config, event->number, event->a);
@@ -41,7 +42,7 @@ void operate(struct vx_shard *shard, const struct vx_event *event)
 
 bool matches_open(const struct vx_shard *shard)
 {
-    return shard->windows_ready && !shard->counters.draining && !shard->counters.paused && shard->hunt_free != NONE;
+    return modes_ready(shard) && !shard->counters.draining && !shard->counters.paused && shard->hunt_free != NONE;
 }
 
 void trail_add(struct vx_shard *shard, const struct vx_event *event, enum vx_code code)
@@ -68,13 +69,12 @@ void quality_of_wait(struct vx_shard *shard, uint32_t waited_ms)
     shard->quality.wait_ms_sum += waited_ms;
 }
 
-void quality_of_match(struct vx_shard *shard, float rating_a, float rating_b)
+void quality_of_match(struct vx_shard *shard, uint32_t points)
 {
     static const uint32_t bounds[] = VX_SHARD_DISTANCE_BOUNDS;
     static_assert(sizeof(bounds) / sizeof(bounds[0]) + 1 == VX_SHARD_DISTANCE_SLOTS, "bounds and slots");
-    uint32_t distance = (uint32_t)fabsf(rating_a - rating_b);
-    shard->quality.distance[slot_for(bounds, VX_SHARD_DISTANCE_SLOTS - 1, distance)]++;
-    shard->quality.distance_sum += distance;
+    shard->quality.distance[slot_for(bounds, VX_SHARD_DISTANCE_SLOTS - 1, points)]++;
+    shard->quality.distance_sum += points;
 }
 
 const struct vx_shard_quality *vx_shard_quality(const struct vx_shard *shard)

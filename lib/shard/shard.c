@@ -26,19 +26,19 @@ static uint32_t timers_of(const struct vx_shard_config *config)
     return config->players_max + config->hunts_max + jobs_of(config) + grants_of(config) + 1;
 }
 
-/* Duels: two players, windows by the pairing formula. */
-static struct vx_match_config match_config(const struct vx_shard_config *config)
+static uint32_t parties_of(const struct vx_shard_config *config)
 {
-    static const struct vx_match_mode duel = { .name = "duel", .teams_min = 2, .teams_max = 2, .teams_multiple = 1, .size_min = 1, .size_max = 1, .size_multiple = 1,
-                                               .step_ms = 1000, .means = { { [0 ... VX_MATCH_ROWS - 1] = UINT16_MAX } } };
-    return (struct vx_match_config){ .tickets_max = config->players_max, .mode_count = 1, .modes = &duel, .entries = 1, .pools_max = 1 };
+    return config->players_max / 2 + 1;
 }
 
 size_t vx_shard_bytes(const struct vx_shard_config *config)
 {
-    struct vx_match_config match = match_config(config);
+    struct vx_match_mode rules[VX_MATCH_MODES_MAX];
+    struct vx_match_config match = modes_match_config(config, rules);
     return rounded(sizeof(struct vx_shard)) + rounded(config->players_max * sizeof(struct player)) + rounded(config->players_max * sizeof(struct outbox)) +
-           rounded(config->hunts_max * sizeof(struct hunt)) + rounded(jobs_of(config) * sizeof(struct job)) +
+           rounded(config->players_max * sizeof(struct profile)) + rounded(config->hunts_max * sizeof(struct hunt)) +
+           rounded((size_t)config->hunts_max * modes_seats_max(config) * sizeof(struct seat)) + rounded(parties_of(config) * sizeof(struct party)) +
+           rounded(directory_bytes(config->players_max)) + rounded(directory_bytes(parties_of(config))) + rounded(jobs_of(config) * sizeof(struct job)) +
            rounded(grants_of(config) * sizeof(struct grant)) + rounded(vx_match_bytes(&match)) + rounded(vx_wheel_bytes(timers_of(config), TIMER_SLOTS));
 }
 
@@ -51,7 +51,7 @@ static int check_config(const struct vx_shard_config *config, struct vx_error *e
         return vx_error_set(error, -EINVAL, "shard %u: chests %u: expected 1 to 8", config->shard, config->chests);
     if (config->repeat_ms == 0 || config->idle_ms == 0 || config->job_ms_max == 0)
         return vx_error_set(error, -EINVAL, "shard %u: repeat_ms, idle_ms and job_ms_max must be at least 1", config->shard);
-    return 0;
+    return modes_check(config, error);
 }
 
 static void *carve(char **at, size_t bytes)
@@ -68,6 +68,8 @@ static void lists_create(struct vx_shard *shard)
         shard->players[i].hunt = NONE;
         shard->players[i].rating = VX_RATING_START;
     }
+    for (uint32_t i = 0; i < shard->parties_max; i++)
+        shard->parties[i].next_free = i + 1 < shard->parties_max ? i + 1 : NONE;
     for (uint32_t i = 0; i < config->hunts_max; i++)
         shard->hunts[i].next_free = i + 1 < config->hunts_max ? i + 1 : NONE;
     for (uint32_t i = 0; i < shard->jobs_max; i++)
@@ -97,12 +99,22 @@ int vx_shard_create(const struct vx_shard_config *config, struct vx_shard **crea
     shard->rng.state = config->seed;
     shard->jobs_max = jobs_of(config);
     shard->grants_max = grants_of(config);
+    shard->parties_max = parties_of(config);
+    shard->seats_max = modes_seats_max(config);
+    shard->replies_max = shard->seats_max + VX_STEP_OTHER_REPLIES;
+    modes_create(shard);
     shard->players = carve(&at, config->players_max * sizeof(struct player));
     shard->outboxes = carve(&at, config->players_max * sizeof(struct outbox));
+    shard->profiles = carve(&at, config->players_max * sizeof(struct profile));
     shard->hunts = carve(&at, config->hunts_max * sizeof(struct hunt));
+    shard->seats = carve(&at, (size_t)config->hunts_max * shard->seats_max * sizeof(struct seat));
+    shard->parties = carve(&at, shard->parties_max * sizeof(struct party));
+    directory_create(&shard->players_by_id, carve(&at, directory_bytes(config->players_max)), config->players_max);
+    directory_create(&shard->parties_by_token, carve(&at, directory_bytes(shard->parties_max)), shard->parties_max);
     shard->jobs = carve(&at, shard->jobs_max * sizeof(struct job));
     shard->grants = carve(&at, shard->grants_max * sizeof(struct grant));
-    struct vx_match_config match = match_config(config);
+    struct vx_match_mode rules[VX_MATCH_MODES_MAX];
+    struct vx_match_config match = modes_match_config(config, rules);
     shard->match = vx_match_create(carve(&at, vx_match_bytes(&match)), &match);
     vx_wheel_create(&shard->wheel, carve(&at, vx_wheel_bytes(timers_of(config), TIMER_SLOTS)), timers_of(config), TIMER_SLOTS, TIMER_TICK_BITS, 0);
     lists_create(shard);
@@ -156,6 +168,8 @@ static enum vx_code action_do(struct vx_shard *shard, const struct vx_event *eve
         return VX_CODE_OK;
     case VX_ACTION_ACK:
         return acknowledge(shard, event);
+    case VX_ACTION_BLOCK:
+        return player_block(shard, event->slot, event);
     default:
         return player_event(shard, event->slot, event->type, event);
     }
@@ -182,7 +196,8 @@ static void action_in(struct vx_shard *shard, const struct vx_event *event)
         return;
     }
     if (player->link == LINK_PLAIN) {
-        player->id = event->player;
+        if (VX_UNLIKELY(player->known == 0))
+            player_name(shard, event->slot, event->player);
         player->session = event->session;
         player->io = event->io;
     }
@@ -202,7 +217,7 @@ static void action_in(struct vx_shard *shard, const struct vx_event *event)
     if (VX_UNLIKELY(player->state == PLAYER_OFFLINE && event->type != VX_ACTION_LEAVE)) {
         if (player->link == LINK_PLAIN)
             results_enter(shard, event->slot, event->seen);
-        VX_ASSERT(player_event(shard, event->slot, EVENT_ENTER, NULL) == VX_CODE_OK);
+        player_enter(shard, event->slot);
     }
     enum vx_code code = action_do(shard, event);
     trail_add(shard, event, code);
@@ -211,11 +226,21 @@ static void action_in(struct vx_shard *shard, const struct vx_event *event)
         matches_make(shard, MATCH_LOOKS);
 }
 
+/* Whether the outputs of `count` events certainly fit. */
+static bool fits(const struct vx_shard *shard, uint64_t count)
+{
+    const struct vx_shard_out *out = shard->out;
+    return out->reply_count + count * shard->replies_max <= out->reply_max && out->job_count + count * VX_STEP_JOBS_MAX <= out->job_max &&
+           out->grant_count + count * VX_STEP_GRANTS_MAX <= out->grant_max;
+}
+
 /* Tickets that found nobody when they came: windows widen with time. */
 static void match_tick(struct vx_shard *shard)
 {
-    for (uint32_t i = 0; i < MATCHES_IN_TICK; i++)
+    for (uint32_t i = 0; i < MATCHES_IN_TICK && fits(shard, 1); i++)
         matches_make(shard, MATCH_LOOKS);
+    if (fits(shard, 1))
+        matches_fill(shard);
     shard->counters.ticket_oldest_ms = vx_match_oldest_ms(shard->match, shard->now_ms);
     jobs_tables_go_on(shard);
     timer_set(shard, shard->timer_match, shard->now_ms + MATCH_TICK_MS);
@@ -226,7 +251,7 @@ static void timer_fire(struct vx_shard *shard, uint32_t index)
     if (index < shard->timer_hunts)
         player_timer(shard, index);
     else if (index < shard->timer_jobs)
-        match_event(shard, index - shard->timer_hunts, MATCH_TIMEOUT, 0);
+        match_event(shard, index - shard->timer_hunts, MATCH_TIMEOUT, NONE);
     else if (index < shard->timer_grants)
         job_timeout(shard, index - shard->timer_jobs);
     else if (index < shard->timer_match)
@@ -258,18 +283,11 @@ static void event_in(struct vx_shard *shard, const struct vx_event *event)
     }
 }
 
-/* Whether the outputs of `count` events certainly fit. */
-static bool fits(const struct vx_shard_out *out, uint64_t count)
-{
-    return out->reply_count + count * VX_STEP_REPLIES_MAX <= out->reply_max && out->job_count + count * VX_STEP_JOBS_MAX <= out->job_max &&
-           out->grant_count + count * VX_STEP_GRANTS_MAX <= out->grant_max;
-}
-
 /* False: the outputs are full, and timers are still due. */
 static bool timers_run(struct vx_shard *shard)
 {
     while (VX_UNLIKELY(vx_wheel_is_due(&shard->wheel, shard->now_ms))) {
-        if (!fits(shard->out, 1))
+        if (!fits(shard, 1))
             return false;
         uint32_t timer = vx_wheel_take_due(&shard->wheel, shard->now_ms);
         if (timer != NONE)
@@ -280,9 +298,9 @@ static bool timers_run(struct vx_shard *shard)
 
 static uint32_t events_in(struct vx_shard *shard, const struct vx_event *events, uint32_t count)
 {
-    const uint32_t sure = VX_LIKELY(fits(shard->out, count)) ? count : 0;
+    const uint32_t sure = VX_LIKELY(fits(shard, count)) ? count : 0;
     uint32_t done = 0;
-    for (; done < count && (done < sure || fits(shard->out, 1)); done++)
+    for (; done < count && (done < sure || fits(shard, 1)); done++)
         event_in(shard, &events[done]);
     return done;
 }

@@ -2,8 +2,11 @@
  *
  *   shard.c    birth, the step, actions in      player_fsm.c  player's table and what its cells do
  *   connection.c  JOIN, PART, who is there      match_fsm.c   match's table and what its cells do
+ *   ticket.c   a player's or party's search     seats.c       who sits where in a match, who still stands
+ *   party.c    who plays together               ending.c      a hunt's end: places, ratings
  *   results.c  what leaves, and is repeated     jobs.c        formula jobs    grants.c  loot on its way
  *   hunt.c     MOVE, SUMMON, STRIKE             check.c       invariants by a full walk
+ *   modes.c    what is played, and by which rules             directory.c   a player by its id
  *   tables.c   both tables as Markdown          operate.c     what operators change   view.c   what they see
  *
  * Everything is indices into arrays taken at creation. Time is in whole milliseconds of the shard's clock. */
@@ -11,6 +14,7 @@
 #define VX_SHARD_PRIVATE_H
 
 #include "vx_match.h"
+#include "vx_mode.h"
 #include "vx_rating.h"
 #include "vx_shard.h"
 
@@ -27,6 +31,9 @@ enum {
     MATCH_TICK_MS = 50,
     MATCH_LOOKS = 64,       /* tickets looked at for one match */
     MATCHES_IN_TICK = 8,    /* bounds a step's replies */
+    BACKFILLS_IN_TICK = 16, /* hunts that are looked at for open seats */
+    DECLINES_FREE = 1,      /* before each further one cools down for twice as long … */
+    DECLINES_MAX = 7,       /* … up to here */
     GRANT_RETRY_MS = 1000,
     GRANT_ROOM_MS = 100,
     GRANT_PLACES_TRIED = 64, /* bounds a SUMMON's work; beyond it the chest is BUSY */
@@ -42,9 +49,9 @@ enum player_state { PLAYER_OFFLINE, PLAYER_LOBBY, PLAYER_SEARCHING, PLAYER_PROPO
 /* How the player is reached: believed packet by packet (plain transport), by a connection, or not at all just now. */
 enum player_link { LINK_PLAIN, LINK_JOINED, LINK_AWAY };
 /* Actions come first, under their own numbers; then what happens to a player. */
-enum player_event { EVENT_ENTER = VX_ACTION_COUNT, EVENT_PROPOSE, EVENT_BROKEN, EVENT_SEARCH_END, EVENT_START, EVENT_SETTLE, EVENT_SETTLED, EVENT_GONE, PLAYER_EVENTS };
+enum player_event { EVENT_ENTER = VX_ACTION_COUNT, EVENT_QUEUED, EVENT_PROPOSE, EVENT_BROKEN, EVENT_SEARCH_END, EVENT_START, EVENT_SETTLE, EVENT_SETTLED, EVENT_RETURN, EVENT_GONE, PLAYER_EVENTS };
 enum match_state { MATCH_FORMING, MATCH_PROPOSED, MATCH_HUNTING, MATCH_SETTLING, MATCH_STATES };
-enum match_event { MATCH_PROPOSE, MATCH_ACCEPT, MATCH_START, MATCH_BREAK, MATCH_TIMEOUT, MATCH_LEFT, MATCH_FINISHED, MATCH_DONE, MATCH_EVENTS };
+enum match_event { MATCH_PROPOSE, MATCH_ACCEPT, MATCH_START, MATCH_BREAK, MATCH_TIMEOUT, MATCH_LEFT, MATCH_JOINED, MATCH_FINISHED, MATCH_DONE, MATCH_EVENTS };
 
 struct player { /* one cache line: what an action touches */
     uint64_t taken;       /* bit i: action number `number - i` was taken */
@@ -59,11 +66,12 @@ struct player { /* one cache line: what an action touches */
     uint32_t acked;       /* highest result number received */
     uint8_t state;        /* enum player_state */
     uint8_t io;
-    uint8_t side;         /* in its hunt: 0 or 1 */
+    uint8_t seat;         /* in its hunt */
     uint8_t results;      /* pending */
     uint8_t known;        /* an action has come since the start, or since the connection's */
     uint8_t link;         /* enum player_link */
     uint16_t occupant;    /* counts the clients that have had this slot: what is under way for an earlier one misses it */
+    uint32_t ticket;      /* searching, proposed: the slot that its ticket is named after, its party's leader's */
 } VX_ALIGNED;
 static_assert(sizeof(struct player) == VX_CACHE_LINE_BYTES, "the hot line of a player");
 
@@ -84,25 +92,62 @@ struct outbox { /* cold: reliable results in order, results[0] the oldest */
         uint8_t type, code;
     } trail[VX_TRAIL_MAX];
 };
-struct hunt {
+struct profile { /* cold: what is known of a player beyond the hot line. All zero: nothing. */
+    float deviation, volatility; /* of its rating; 0: a newcomer's */
+    uint32_t played_ms;     /* when its last rated hunt ended */
+    uint16_t games;         /* rated */
+    uint16_t modes;         /* leader: what its ticket was for */
+    uint16_t roles;         /* it can take */
+    uint16_t token_roles;   /* its token says; 0: any */
+    uint16_t sets[VX_MATCH_SETS];
+    uint16_t latency_ms[VX_MATCH_REGIONS]; /* 0: not known */
+    uint8_t attributes[VX_MATCH_ATTRIBUTES];
+    uint32_t party;         /* index + 1, 0: none */
+    uint32_t invited;       /* the party that asked last, by its id; 0: none */
+    uint32_t cool_ms;       /* no FIND before, while declines > DECLINES_FREE */
+    uint8_t declines;
+    uint8_t lost_seat;      /* of the hunt that it fell out of … */
+    uint32_t lost_match;    /* … which may still be going on; 0: none */
+};
+static_assert(sizeof(struct profile) <= VX_CACHE_LINE_BYTES, "a profile");
+struct party {
+    uint32_t id;            /* never 0 of one in use: generation × parties + index, or a token's number */
+    uint32_t generation, next_free;
+    uint32_t members[VX_MATCH_PARTY_MAX]; /* slots; the first leads */
+    uint8_t count;
+    uint8_t wanted;         /* formed by tokens: players that they name; 0: formed in play */
+};
+
+enum seat_flag { SEAT_ACCEPTED = 1, SEAT_DECLINED = 2, SEAT_LEFT = 4, SEAT_LOST = 8, SEAT_DEAD = 16 };
+struct seat {
+    uint32_t slot;
+    float mean, deviation, volatility; /* of its player's rating, when it took the seat */
+    uint32_t joined_ms;
+    uint16_t games, occupant;
+    uint8_t chests, health, streak;
+    uint8_t flags;          /* enum seat_flag */
+    uint8_t ticket;         /* seat of the first of its ticket */
+};
+struct hunt { /* its seats are shard->seats[index × seats_max] on, team after team */
     uint32_t match;     /* id: never 0, unique until 2^32 of them */
     uint32_t seed, proposed_ms, started_ms, generation;
-    uint32_t players[2]; /* slots */
     uint32_t pending;   /* jobs and grants under way */
     uint32_t next_free;
     uint8_t state;      /* enum match_state; FORMING is free */
-    uint8_t accepted, left, dead; /* bit per side */
+    uint8_t mode, region;
+    uint8_t teams, size, seats; /* seats = teams × size */
+    uint8_t accepted;   /* how many have */
+    uint8_t present;    /* how many have not left */
     uint8_t claimed;    /* bit per chest */
-    uint8_t chests[2], health[2], streak[2];
-    uint8_t declined;   /* bit per side */
-    uint16_t occupants[2]; /* of the slots, when the match was made */
-    float ratings[2];
+    bool abandoned;     /* too few were left */
+    uint16_t points;    /* between its ratings when it was made */
 };
 struct job {
     struct vx_job job;
     uint64_t received_cycles;
     uint32_t generation;
-    uint32_t slot, target, hunt, match, number;
+    uint32_t slot, hunt, match, number;
+    uint32_t target, target_slot; /* battle: whose seat */
     uint32_t grant;     /* loot: its grant; pairing: its second, for the version `match` */
     uint32_t next_free;
     uint8_t tries;
@@ -116,6 +161,15 @@ struct grant {
     uint8_t state;
 };
 
+/* Slots by a number that is not a slot. Open addressing, never more than half full. */
+struct directory_place {
+    uint32_t key, value; /* value + 1; 0: empty */
+};
+struct directory {
+    struct directory_place *places;
+    uint32_t mask;
+};
+
 struct vx_shard {
     struct vx_shard_config config;
     struct vx_shard_counters counters VX_ALIGNED;
@@ -127,11 +181,20 @@ struct vx_shard {
     bool windows_ready;
     struct vx_wheel wheel; /* timers of players, hunts, jobs, grants, and the match tick */
     struct outbox *outboxes VX_ALIGNED;
+    struct profile *profiles;
     struct hunt *hunts;
+    struct seat *seats;
+    struct party *parties;
+    struct directory players_by_id, parties_by_token;
     struct job *jobs;
     struct grant *grants;
     struct vx_match *match;
     struct vx_rng rng;
+    struct vx_mode modes[VX_MATCH_MODES_MAX], modes_next[VX_MATCH_MODES_MAX]; /* as they are played; as words of a change have come so far */
+    uint32_t mode_count, seats_max, replies_max, parties_max, party_free;
+    uint32_t backfill_next; /* hunt */
+    enum vx_code ending;    /* EVENT_SEARCH_END: why */
+    uint16_t windows[VX_MATCH_ROWS]; /* the pairing formula's */
     uint32_t windows_known;
     uint32_t table_next, table_epoch; /* row that is asked next (VX_MATCH_ROWS: none), and for which version */
     uint32_t jobs_max, grants_max;
@@ -163,6 +226,16 @@ static inline void timer_clear(struct vx_shard *shard, uint32_t index)
 static inline bool timer_is_set(const struct vx_shard *shard, uint32_t index)
 {
     return vx_wheel_is_set(&shard->wheel, index);
+}
+
+static inline uint64_t distance_square(const int32_t a[3], const int32_t b[3])
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < 3; i++) {
+        int64_t d = (int64_t)a[i] - b[i];
+        sum += (uint64_t)(d * d);
+    }
+    return sum;
 }
 
 /* results.c; what every action goes through is here, to be inlined */
@@ -223,25 +296,102 @@ void results_enter(struct vx_shard *shard, uint32_t slot, uint32_t seen);
 void results_restart(struct vx_shard *shard, uint32_t slot);
 
 /* connection.c */
+/* Its first action, or its connection, says who it is. */
+void player_name(struct vx_shard *shard, uint32_t slot, uint32_t id);
+/* From offline: into the lobby, or back into the hunt that it was lost from. */
+void player_enter(struct vx_shard *shard, uint32_t slot);
+enum vx_code player_block(struct vx_shard *shard, uint32_t slot, const struct vx_event *action);
 void player_join(struct vx_shard *shard, const struct vx_event *event);
 void player_part(struct vx_shard *shard, const struct vx_event *event);
 
 /* player_fsm.c: BAD_ARGUMENT and the like when a cell refuses; nothing has changed then. */
 enum vx_code player_event(struct vx_shard *shard, uint32_t slot, uint32_t event, const struct vx_event *action);
 void player_timer(struct vx_shard *shard, uint32_t slot);
-void ticket_add(struct vx_shard *shard, uint32_t slot, uint32_t since_ms);
-/* Looks for one match and proposes it. */
-void matches_make(struct vx_shard *shard, uint32_t looks);
-struct vx_match_status ticket_status(const struct vx_shard *shard, uint32_t slot);
 void player_rearm(struct vx_shard *shard, uint32_t slot);
+/* HUNT_STARTED, with the time that is left. */
+void started_tell(struct vx_shard *shard, uint32_t slot);
+/* It fell out of a hunt that goes on, and nobody else has the seat. */
+bool seat_is_kept(const struct vx_shard *shard, uint32_t slot);
 /* The cell's action by name, NULL when it is empty; next: PLAYER_STATES when the state stays. For tables.c. */
 const char *player_cell(uint32_t state, uint32_t event, uint32_t *next);
 
+/* ticket.c */
+enum vx_code ticket_find(struct vx_shard *shard, uint32_t slot, const struct vx_event *action);
+/* After a proposal that broke: with the wait it has earned, ahead of others. The slot names the ticket. False: its modes do
+ * not take it any more. */
+bool ticket_again(struct vx_shard *shard, uint32_t slot);
+/* The whole ticket goes: everybody in it but `except` (NONE: nobody) is told why. */
+void ticket_end(struct vx_shard *shard, uint32_t ticket, uint32_t except, enum vx_code why);
+struct vx_match_status ticket_status(const struct vx_shard *shard, uint32_t slot);
+uint32_t ticket_waited_ms(const struct vx_shard *shard, uint32_t slot);
+/* One more proposal that the player declined, or let pass. */
+void decline_count(struct vx_shard *shard, uint32_t slot);
+void queue_notice(struct vx_shard *shard, uint32_t slot, enum vx_code code);
+/* Looks for one match and proposes it. */
+void matches_make(struct vx_shard *shard, uint32_t looks);
+/* Players for hunts that have lost some. */
+void matches_fill(struct vx_shard *shard);
+
+/* party.c: the actions' answers are given there */
+enum vx_code party_invite(struct vx_shard *shard, uint32_t slot, const struct vx_event *action);
+enum vx_code party_join(struct vx_shard *shard, uint32_t slot, const struct vx_event *action);
+enum vx_code party_leave(struct vx_shard *shard, uint32_t slot, const struct vx_event *action);
+/* The player has gone. */
+void party_drop(struct vx_shard *shard, uint32_t slot);
+/* A token names the party and how many play in it. */
+void party_by_token(struct vx_shard *shard, uint32_t slot, uint32_t token, uint32_t wanted);
+struct party *party_of(const struct vx_shard *shard, uint32_t slot); /* NULL: alone */
+struct vx_reply party_reply(const struct vx_shard *shard, uint32_t slot);
+bool roles_take(struct vx_shard *shard, uint32_t slot, uint16_t roles);
+
+/* directory.c */
+size_t directory_bytes(uint32_t entries_max);
+void directory_create(struct directory *directory, void *memory, uint32_t entries_max);
+void directory_put(struct directory *directory, uint32_t key, uint32_t value);
+void directory_remove(struct directory *directory, uint32_t key, uint32_t value);
+uint32_t directory_find(const struct directory *directory, uint32_t key); /* NONE */
+
+/* modes.c */
+int modes_check(const struct vx_shard_config *config, struct vx_error *error);
+void modes_create(struct vx_shard *shard);
+struct vx_match_config modes_match_config(const struct vx_shard_config *config, struct vx_match_mode rules[VX_MATCH_MODES_MAX]);
+uint32_t modes_seats_max(const struct vx_shard_config *config);
+void modes_change(struct vx_shard *shard, const struct vx_event *event);
+void modes_window(struct vx_shard *shard, uint32_t row, uint32_t points);
+/* False while a mode's windows are the pairing formula's and not known yet. */
+bool modes_ready(const struct vx_shard *shard);
+
 /* match_fsm.c */
-uint32_t match_open(struct vx_shard *shard, uint32_t slot_a, uint32_t slot_b); /* NONE: no hunt free */
-void match_event(struct vx_shard *shard, uint32_t hunt, enum match_event event, uint32_t side);
+uint32_t match_open(struct vx_shard *shard, const struct vx_match_found *found); /* NONE: no hunt free */
+void match_event(struct vx_shard *shard, uint32_t hunt, enum match_event event, uint32_t seat);
 void match_pending_done(struct vx_shard *shard, uint32_t hunt);
 const char *match_cell(uint32_t state, uint32_t event, uint32_t *next); /* likewise */
+
+/* seats.c */
+static inline struct seat *seats_of(const struct vx_shard *shard, uint32_t hunt)
+{
+    return &shard->seats[(size_t)hunt * shard->seats_max];
+}
+static inline struct seat *seat_of(const struct vx_shard *shard, uint32_t slot)
+{
+    return &seats_of(shard, shard->players[slot].hunt)[shard->players[slot].seat];
+}
+void seat_take(struct vx_shard *shard, uint32_t hunt, uint32_t seat, uint32_t slot, uint32_t ticket_seat);
+/* Mean rating of everybody who is not in the seat's team. */
+float seats_opponents_mean(const struct vx_shard *shard, uint32_t hunt, uint32_t seat);
+/* How many teams have somebody who is there and alive. */
+uint32_t seats_standing(const struct vx_shard *shard, uint32_t hunt);
+/* The opponent's seat that is nearest and alive; NONE when there is none. */
+uint32_t seats_nearest(const struct vx_shard *shard, uint32_t slot);
+/* To everybody there but one (NONE: to all). */
+void seats_notice(struct vx_shard *shard, uint32_t hunt, uint32_t except, struct vx_reply reply);
+enum vx_code seat_status(struct vx_shard *shard, uint32_t slot, const struct vx_event *action);
+
+/* ending.c */
+void hunt_settle(struct vx_shard *shard, uint32_t hunt);
+/* One who has left, as the last of its hunt, before somebody else takes the seat. */
+void hunt_settle_leaver(struct vx_shard *shard, uint32_t hunt, uint32_t seat);
+void rating_take(struct vx_shard *shard, uint32_t slot, uint32_t mean, uint32_t deviation);
 
 /* hunt.c */
 enum vx_code hunt_move(struct vx_shard *shard, uint32_t slot, const struct vx_event *event);
@@ -271,7 +421,7 @@ bool matches_open(const struct vx_shard *shard);
 /* Remembers an action that may change state, for view.c. */
 void trail_add(struct vx_shard *shard, const struct vx_event *event, enum vx_code code);
 void quality_of_wait(struct vx_shard *shard, uint32_t waited_ms);
-void quality_of_match(struct vx_shard *shard, float rating_a, float rating_b);
+void quality_of_match(struct vx_shard *shard, uint32_t points);
 
 static inline uint64_t *gauge_of(struct vx_shard *shard, uint8_t state)
 {

@@ -29,7 +29,7 @@ static void row(struct printer *printer, const char *state, const char *event, c
 
 static void player_table(struct printer *printer)
 {
-    static const char *const events[] = { "enter", "propose", "broken", "search end", "start", "settle", "settled", "gone" };
+    static const char *const events[] = { "enter", "queued", "propose", "broken", "search end", "start", "settle", "settled", "return", "gone" };
     uint32_t next;
     row(printer, "player state", "event", "action", "next");
     row(printer, "---", "---", "---", "---");
@@ -43,7 +43,7 @@ static void player_table(struct printer *printer)
 
 static void match_table(struct printer *printer)
 {
-    static const char *const events[] = { "propose", "accept", "start", "break", "timeout", "left", "finished", "done" };
+    static const char *const events[] = { "propose", "accept", "start", "break", "timeout", "left", "joined", "finished", "done" };
     uint32_t next;
     row(printer, "match state", "event", "action", "next");
     row(printer, "---", "---", "---", "---");

@@ -1,4 +1,6 @@
 /* What operators see of one player or match: copies, made by the shard's own thread between two steps. */
+#include <string.h>
+
 #include "shard_private.h"
 
 const char *vx_wait_reason(enum vx_wait_reason reason)
@@ -22,7 +24,7 @@ static void trail_view(const struct vx_shard *shard, const struct outbox *outbox
 
 static enum vx_wait_reason why_searching(const struct vx_shard *shard, const struct vx_player_view *view)
 {
-    if (!shard->windows_ready)
+    if (!modes_ready(shard))
         return VX_WAIT_WINDOWS;
     if (shard->counters.draining)
         return VX_WAIT_DRAINING;
@@ -37,8 +39,8 @@ static enum vx_wait_reason why_searching(const struct vx_shard *shard, const str
 
 static void search_view(const struct vx_shard *shard, uint32_t slot, struct vx_player_view *view)
 {
-    uint32_t distance, nearest = vx_match_nearest(shard->match, slot, &distance);
-    view->waited_ms = shard->now_ms - vx_match_since_ms(shard->match, slot);
+    uint32_t distance, nearest = vx_match_nearest(shard->match, shard->players[slot].ticket, &distance);
+    view->waited_ms = ticket_waited_ms(shard, slot);
     view->window = ticket_status(shard, slot).window;
     if (nearest != VX_MATCH_NONE) {
         view->nearest_player = shard->players[nearest].id;
@@ -62,12 +64,17 @@ void vx_shard_view_player(const struct vx_shard *shard, uint32_t slot, struct vx
     trail_view(shard, outbox, view);
     if (player->state == PLAYER_SEARCHING)
         search_view(shard, slot, view);
+    const struct party *party = party_of(shard, slot);
+    if (party != NULL) {
+        view->party = party->id;
+        view->party_players = party->count;
+    }
     if (player->hunt == NONE)
         return;
     const struct hunt *hunt = &shard->hunts[player->hunt];
     view->match = hunt->match;
     if (player->state == PLAYER_PROPOSED)
-        view->reason = hunt->accepted & (1u << player->side) ? VX_WAIT_OTHER_ACCEPT : VX_WAIT_OWN_ACCEPT;
+        view->reason = seat_of(shard, slot)->flags & SEAT_ACCEPTED ? VX_WAIT_OTHER_ACCEPT : VX_WAIT_OWN_ACCEPT;
     else if (player->state == PLAYER_SETTLING)
         view->reason = VX_WAIT_SETTLING;
 }
@@ -77,18 +84,16 @@ bool vx_shard_view_match(const struct vx_shard *shard, uint32_t match, struct vx
     const struct hunt *hunt = &shard->hunts[match % shard->config.hunts_max];
     if (hunt->state == MATCH_FORMING || hunt->match != match)
         return false;
+    const struct seat *seats = seats_of(shard, match % shard->config.hunts_max);
     *view = (struct vx_match_view){ .match = match, .seed = hunt->seed, .state = hunt->state, .pending = hunt->pending, .claimed = hunt->claimed,
+                                    .teams = hunt->teams, .size = hunt->size, .seat_count = hunt->seats,
                                     .age_ms = shard->now_ms - (hunt->state == MATCH_PROPOSED ? hunt->proposed_ms : hunt->started_ms) };
-    for (uint32_t side = 0; side < 2; side++) {
-        uint8_t bit = (uint8_t)(1u << side);
-        view->players[side] = shard->players[hunt->players[side]].id;
-        view->ratings[side] = (uint32_t)hunt->ratings[side];
-        view->accepted[side] = hunt->accepted & bit;
-        view->left[side] = hunt->left & bit;
-        view->dead[side] = hunt->dead & bit;
-        view->chests[side] = hunt->chests[side];
-        view->health[side] = hunt->health[side];
-        view->streak[side] = hunt->streak[side];
+    memcpy(view->mode, vx_match_mode(shard->match, hunt->mode)->name, sizeof(view->mode));
+    for (uint32_t i = 0; i < hunt->seats; i++) {
+        const uint8_t flags = seats[i].flags;
+        view->seats[i] = (struct vx_seat_view){ .player = shard->players[seats[i].slot].id, .rating = (uint32_t)seats[i].mean, .accepted = flags & SEAT_ACCEPTED,
+                                                .left = flags & SEAT_LEFT, .dead = flags & SEAT_DEAD, .team = (uint8_t)(i / hunt->size),
+                                                .chests = seats[i].chests, .health = seats[i].health, .streak = seats[i].streak };
     }
     return true;
 }

@@ -6,6 +6,7 @@
 #define VX_SHARD_H
 
 #include "vx_base.h"
+#include "vx_mode.h"
 #include "vx_wire.h"
 
 enum vx_event_kind {
@@ -19,14 +20,18 @@ enum vx_event_kind {
     VX_EVENT_RESUME,     /* undoes DRAIN and PAUSE */
     VX_EVENT_TUNE,       /* a setting: number = enum vx_shard_setting, a = its value, checked by who sends it */
     VX_EVENT_FORMULAS,   /* formulas that are kept as tables have another version: ask for the tables again */
+    VX_EVENT_MODE,       /* number = mode; a word of struct vx_mode: arg16 = which, a = its value; or, arg8 = 1, all words have come */
     VX_EVENT_KINDS,
 };
 /* JOIN: player = display id, io and session where it is reached, number = connection number (grows with every
  * connection of the appliance: what comes late from an older one is passed over), arg8 = enum vx_join,
- * arg16 = roles, a = rating (0: none known), b = deviation, c = party, seen = players in the party.
+ * arg16 = roles, a = rating (0: none known), b = deviation, c = party, seen = players in the party, out = struct vx_join_profile.
  * A slot that has been joined once takes actions from its connection only, and idle_ms does not apply to it. */
 enum vx_join { VX_JOIN_NEW, VX_JOIN_RESUME }; /* another client than the slot had: begins from nothing; the same one again */
 enum vx_part { VX_PART_LOST, VX_PART_CLOSED }; /* grace_ms begin; the player left on purpose */
+struct vx_join_profile { /* in vx_event.out: latencies to regions 1 to 8 in ms, 0: not known */
+    uint16_t latency_ms[VX_MATCH_REGIONS];
+};
 struct vx_event {
     /* As an action lies on the wire, so that it is copied whole (struct vx_wire_action). */
     uint8_t type; /* enum vx_action */
@@ -46,6 +51,7 @@ struct vx_event {
     float out[4];     /* JOB_DONE */
 };
 static_assert(sizeof(struct vx_event) == 64, "one event, one cache line");
+static_assert(sizeof(struct vx_join_profile) == sizeof(((struct vx_event *)0)->out), "a profile travels in out");
 
 enum { VX_REPLY_URGENT = 1 }; /* leaves at the end of this pass; others wait for the window */
 struct vx_reply {
@@ -97,9 +103,12 @@ struct vx_grant {
 };
 static_assert(sizeof(struct vx_grant) == 64, "grant");
 
-/* Caller-owned arrays; a step stops before an event whose outputs might not fit
- * (VX_STEP_REPLIES_MAX, _JOBS_MAX, _GRANTS_MAX per event or timer). */
-enum { VX_STEP_REPLIES_MAX = 24, VX_STEP_JOBS_MAX = 20, VX_STEP_GRANTS_MAX = 2 };
+/* Caller-owned arrays; a step stops before an event or timer whose outputs might not fit: vx_shard_replies_max(),
+ * VX_STEP_JOBS_MAX, VX_STEP_GRANTS_MAX of them. */
+enum { VX_STEP_OTHER_REPLIES = 32, /* beside one for each player of the largest match */
+       VX_STEP_REPLIES_MAX = VX_MATCH_PLAYERS_MAX + VX_STEP_OTHER_REPLIES,
+       VX_STEP_JOBS_MAX = 20,
+       VX_STEP_GRANTS_MAX = 2 };
 struct vx_shard_out {
     struct vx_reply *replies;
     struct vx_job *jobs;
@@ -109,6 +118,10 @@ struct vx_shard_out {
     uint32_t grant_count, grant_max;
 };
 
+struct vx_shard_mode {
+    char name[VX_MATCH_NAME_BYTES];
+    struct vx_mode mode;
+};
 struct vx_shard_config {
     uint32_t shard;       /* 0.. */
     uint32_t epoch;       /* boot epoch, from the ledger */
@@ -127,12 +140,15 @@ struct vx_shard_config {
     uint32_t chest_range_cm;
     uint32_t strike_range_cm;
     uint32_t chests;        /* in a hunt, up to 8 */
+    uint32_t cooldown_ms;   /* no FIND after the second proposal in a row that a player declines or lets pass; doubles. 0: none */
+    uint32_t mode_count;    /* 0: duels, vx_mode_default */
+    const struct vx_shard_mode *modes; /* copied */
     void *(*allocate)(void *context, size_t bytes, size_t alignment); /* only called by create; NULL means no room */
     void *allocate_context;
 };
 
 /* What VX_EVENT_TUNE may change while the shard runs; timers that run already keep their time. */
-#define VX_SHARD_SETTINGS(X) X(proposal_ms) X(search_ms_max) X(hunt_ms) X(idle_ms) X(repeat_ms) X(repeats_max) X(grace_ms) X(job_ms_max) X(speed_cm_s) X(chest_range_cm) X(strike_range_cm)
+#define VX_SHARD_SETTINGS(X) X(proposal_ms) X(search_ms_max) X(hunt_ms) X(idle_ms) X(repeat_ms) X(repeats_max) X(grace_ms) X(job_ms_max) X(speed_cm_s) X(chest_range_cm) X(strike_range_cm) X(cooldown_ms)
 enum vx_shard_setting {
 #define VX_SHARD_SETTING_ENUM(name) VX_SHARD_##name,
     VX_SHARD_SETTINGS(VX_SHARD_SETTING_ENUM)
@@ -149,11 +165,12 @@ enum vx_shard_setting {
     X(joins) X(joins_resumed) X(joins_late) X(parts) X(parts_late) X(replies_held)                 \
     X(tickets_in) X(tickets_matched) X(tickets_cancelled) X(tickets_timed_out) X(tickets_gone)     \
     X(matches_proposed) X(matches_started) X(matches_settled) X(matches_abandoned) X(matches_declined) \
+    X(players_returned) X(backfilled) X(party_joins) X(parties_refused)                            \
     X(chests_claimed) X(strikes) X(moves_too_fast)                                        \
     X(hunts_ended) X(hunt_ms) X(loot_amount)                                                       \
     X(favourites_low) X(favourites_middle) X(favourites_high)                                      \
     X(favourites_low_halves) X(favourites_middle_halves) X(favourites_high_halves)
-/* hunt_ms and loot_amount are sums. A favourite is the better rated player of a hunt, by the band of both players' mean
+/* hunt_ms and loot_amount are sums. A favourite is the better rated of two teams, by the band of both teams' mean
  * rating (below 1400, up to 1700, above); its halves are 2 for a win and 1 for a draw. Canaries of formulas are judged by these. */
 struct vx_shard_counters {
     /* A gauge: STRIKE and SUMMON whose job is under way. actions_in = answered + refused + repeated + busy + dropped_gone +
@@ -164,7 +181,7 @@ struct vx_shard_counters {
 #undef VX_SHARD_COUNTER_FIELD
     /* Gauges. */
     uint64_t players_online, players_searching, players_proposed, players_hunting, players_settling;
-    uint64_t hunts_live, grants_pending, jobs_pending;
+    uint64_t hunts_live, parties_live, grants_pending, jobs_pending;
     uint64_t draining, paused;  /* 0 or 1 */
     uint64_t ticket_oldest_ms;  /* how long the oldest ticket has waited, looked at every 50 ms */
 };
@@ -212,7 +229,7 @@ uint32_t vx_shard_rows_taken(const struct vx_shard *shard, uint64_t *rows, uint3
     X(DISTANCE, "the nearest rating lies outside a window; windows widen with every second")       \
     X(NEXT_LOOK, "a partner fits: matched at the next look")                                       \
     X(OWN_ACCEPT, "has not answered its proposal")                                                 \
-    X(OTHER_ACCEPT, "has accepted; the opponent has not")                                          \
+    X(OTHER_ACCEPT, "has accepted; another has not")                                               \
     X(SETTLING, "formulas or the ledger have not answered for all of the hunt's chests and strikes")
 enum vx_wait_reason {
 #define VX_WAIT_REASON_ENUM(name, sentence) VX_WAIT_##name,
@@ -241,6 +258,7 @@ struct vx_player_view {
     int32_t position_cm[3];
     float rating;
     uint32_t waited_ms, window; /* searching */
+    uint32_t party, party_players; /* 0: none */
     uint32_t waiting;           /* tickets in the queue */
     uint32_t nearest_player, nearest_distance, nearest_window; /* searching: the nearest other ticket; VX_VIEW_NONE */
     uint32_t match;             /* proposed, hunting, settling; 0: none */
@@ -248,15 +266,20 @@ struct vx_player_view {
     uint8_t trail_count;
     struct vx_trail_step trail[VX_TRAIL_MAX]; /* the latest first */
 };
+struct vx_seat_view {
+    uint32_t player, rating;
+    bool accepted, left, dead;
+    uint8_t team, chests, health, streak;
+};
 struct vx_match_view {
     uint32_t match, seed;
     uint8_t state;           /* vx_match_state_name() */
+    char mode[VX_MATCH_NAME_BYTES];
     uint32_t age_ms;         /* since it was proposed, or started */
     uint32_t pending;        /* formula jobs and grants under way */
-    uint32_t players[2], ratings[2];
-    bool accepted[2], left[2], dead[2];
-    uint8_t chests[2], health[2], streak[2];
     uint8_t claimed;         /* bit per chest */
+    uint8_t teams, size, seat_count;
+    struct vx_seat_view seats[VX_MATCH_PLAYERS_MAX];
 };
 /* As in the state tables of docs/architecture.md. Static text. */
 const char *vx_player_state_name(uint8_t state);

@@ -38,16 +38,21 @@ static_assert(sizeof(struct vx_wire_action) == 16, "wire");
 
 /* Name, number, shed class: 0 goes first when a ring is full, 2 last. */
 #define VX_ACTIONS(X)                                                                              \
-    X(FIND, 1, 1)    /* arg8 mode, arg16 roles, a party, b rating (0: keep), c deviation */       \
+    X(FIND, 1, 1)    /* arg8 mode, arg16 roles (0: keep), a further modes by bit, b rating (0: keep), c deviation (0: keep) */ \
     X(CANCEL, 2, 1)                                                                                \
     X(ACCEPT, 3, 2)  /* a match */                                                                 \
     X(DECLINE, 4, 1) /* a match */                                                                 \
     X(MOVE, 5, 0)    /* a, b, c: x, y, z, int32 centimetres */                                     \
     X(SUMMON, 6, 2)  /* arg16 chest index in the hunt, a match */                                  \
-    X(STRIKE, 7, 1)  /* a match, arg8 weapon 0..3 */                                               \
+    X(STRIKE, 7, 1)  /* a match, arg8 weapon 0..3, arg16 target's seat + 1 (0: the nearest opponent) */ \
     X(ACK, 8, 2)     /* a: highest result number received in order */                             \
     X(LEAVE, 9, 1)                                                                                 \
-    X(PING, 10, 0)
+    X(PING, 10, 0)                                                                                 \
+    X(INVITE, 11, 1) /* a player, arg16 own roles (0: keep) */                                     \
+    X(JOIN, 12, 1)   /* a party, arg16 own roles (0: keep) */                                      \
+    X(LEAVE_PARTY, 13, 1)                                                                          \
+    X(STATUS, 14, 1) /* in a match: a its seat (VX_SEAT_OWN: one's own) */                         \
+    X(BLOCK, 15, 1)  /* a player, arg8 1 block, 0 no longer */
 enum vx_action {
     VX_ACTION_NONE = 0,
 #define VX_ACTION_ENUM(name, number, shed) VX_ACTION_##name = number,
@@ -56,6 +61,7 @@ enum vx_action {
         VX_ACTION_COUNT
 };
 enum { VX_SHED_CLASSES = 3 };
+#define VX_SEAT_OWN UINT32_MAX
 /* The action's name, "?" when unknown; and its shed class, below VX_SHED_CLASSES. */
 const char *vx_action_name(uint8_t type);
 uint8_t vx_action_shed_class(uint8_t type);
@@ -96,12 +102,16 @@ enum { VX_RESULT_LONG_BIT = 0x40 };
     X(ERROR, 0x03)         /* code says why; nothing changed */                                    \
     X(REPEATED, 0x04)      /* this action number was taken before */                              \
     X(QUEUE_STATUS, 0x41)  /* code OK|TIMED_OUT|CANCELLED; a waiting players, b window, c waited ms; answers FIND */ \
-    X(PROPOSAL, 0x42)      /* a match, b opponent's rating, c ms to accept */                      \
+    X(PROPOSAL, 0x42)      /* arg16 mode, a match, b opponents' mean rating, c ms to accept */     \
     X(HUNT_STARTED, 0x43)  /* a match, b hunt seed (chest positions), c ms; arg16 chests */        \
     X(CHEST, 0x44)         /* answers SUMMON or notice; code OK (yours)|TAKEN; arg16 index, a match */ \
     X(STRIKE_RESULT, 0x45) /* answers STRIKE or notice (action_number 0: you were hit); arg16 damage, a match, b target's health, c formula version */ \
     X(LOOT_GRANTED, 0x46)  /* arg16 item, a receipt low, b receipt high, c amount */               \
-    X(HUNT_ENDED, 0x47)    /* code OK (won)|LOST|DRAWN|ABANDONED; a match, b rating before, c after */
+    X(HUNT_ENDED, 0x47)    /* code OK (won)|LOST|DRAWN|ABANDONED; arg16 place, a match, b rating before, c after */ \
+    X(INVITED, 0x48)       /* a party, b its leader */                                             \
+    X(PARTY, 0x49)         /* answers JOIN, INVITE, LEAVE_PARTY, STATUS in the lobby, or notice; arg16 players, a party (0: none), b its leader */ \
+    X(PLACE, 0x4a)         /* answers STATUS while searching; arg16 window, a position, b estimated wait ms (UINT32_MAX: not measured yet), c waited ms */ \
+    X(SEAT, 0x4b)          /* answers STATUS in a match; arg16 seat | team << 8, a match, b player (UINT32_MAX: nobody now), c rating */
 enum vx_result {
 #define VX_RESULT_ENUM(name, number) VX_RESULT_##name = number,
     VX_RESULTS(VX_RESULT_ENUM)
@@ -130,7 +140,15 @@ static inline uint32_t vx_result_bytes(uint8_t type)
     X(ABANDONED, 13)                                                                               \
     X(FORMULA, 14)      /* the formula did not answer in time */                                   \
     X(STALE, 15)        /* action number too old for the window */                                 \
-    X(DRAINING, 16)     /* the server is stopping: no new games */
+    X(DRAINING, 16)     /* the server is stopping: no new games */                                \
+    X(NOT_HERE, 17)     /* no such player or party on this shard */                                \
+    X(NOT_LEADER, 18)   /* the party's leader does that */                                         \
+    X(PARTY_FULL, 19)   /* no party is larger, or none that the mode admits */                     \
+    X(PARTY_APART, 20)  /* a member is missing, on another shard, or not in the lobby */           \
+    X(NO_MODE, 21)      /* no mode of that number */                                               \
+    X(ROLES, 22)        /* the party leaves no room for the roles that its team needs */           \
+    X(NO_REGION, 23)    /* no region near enough for all members, ever */                          \
+    X(COOLING_DOWN, 24) /* declined too often: try again later */
 enum vx_code {
 #define VX_CODE_ENUM(name, number) VX_CODE_##name = number,
     VX_CODES(VX_CODE_ENUM)

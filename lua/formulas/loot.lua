@@ -9,7 +9,7 @@ return {
         { name = "tier", unit = "chest's number modulo 4", min = 0, max = 3, whole = true },
         { name = "chests_left", unit = "chests", min = 0, max = 8, whole = true },
         { name = "elapsed_s", unit = "s", min = 0, max = 600 },
-        { name = "players", unit = "players", min = 1, max = 16, whole = true },
+        { name = "players", unit = "players", min = 1, max = 64, whole = true },
     },
     -- Items are numbered tier * 100 + 1 (common) to tier * 100 + 100 (the rarest of its tier).
     outputs = {

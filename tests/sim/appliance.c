@@ -118,6 +118,9 @@ static void io_start(struct sim *sim, uint32_t index)
 
 static struct vx_shard_lcore_config lane_config(struct sim *sim, uint32_t lane)
 {
+    static struct vx_shard_mode duel = { .name = "duel" };
+    vx_mode_default(&duel.mode);
+    duel.mode.rating = VX_MODE_ELO; /* which the model knows by heart */
     struct appliance *appliance = &sim->appliance;
     const struct sim_plan *plan = sim->plan;
     uint32_t players = (plan->players + plan->shards - 1) / plan->shards;
@@ -128,7 +131,7 @@ static struct vx_shard_lcore_config lane_config(struct sim *sim, uint32_t lane)
         .shard = { .epoch = appliance->epoch, .players_max = players, .hunts_max = plan->hunts_max, .seed = plan->seed + appliance->epoch,
                    .proposal_ms = plan->proposal_ms, .search_ms_max = plan->search_ms, .hunt_ms = plan->hunt_ms, .idle_ms = plan->idle_ms,
                    .repeat_ms = plan->repeat_ms, .repeats_max = plan->repeats_max, .job_ms_max = plan->job_ms, .speed_cm_s = plan->speed_cm_s,
-                   .chest_range_cm = plan->chest_range_cm, .strike_range_cm = plan->strike_range_cm, .chests = plan->chests },
+                   .chest_range_cm = plan->chest_range_cm, .strike_range_cm = plan->strike_range_cm, .chests = plan->chests, .mode_count = 1, .modes = &duel },
     };
 }
 

@@ -196,6 +196,10 @@ void m_left(struct model *model, struct m_player *player); /* for sure: offline 
 void m_answer(struct model *model, struct m_player *player, struct m_fed *fed, const struct vx_reply *reply); /* NULL: a strike taken on */
 void m_notice(struct model *model, struct m_player *player, const struct vx_reply *reply);
 
+/* model_guards.c */
+typedef bool m_guard(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply);
+m_guard m_outbox_blocks_find, m_find_is_bad, m_mode_is_none, m_is_draining, m_find_fits, m_match_is_right, m_match_is_wrong, m_shard_is_busy, m_chest_reached, m_chest_is_free, m_chest_is_none, m_chest_is_far, m_weapon_is_none, m_seat_is_one, m_seat_is_none, m_target_is_far, m_strike_fits, m_place_is_bad, m_move_fits, m_move_too_fast, m_ack_is_bad, m_ack_fits, m_proposal_of_nobody, m_match_of_reply, m_may_start, m_has_declined, m_was_silent, m_outbox_blocks_search, m_others_broke, m_search_is_over, m_repeated_or_new;
+
 /* model_results.c */
 void m_results_seen(struct model *model, struct m_player *player, uint32_t seen);
 /* True when it is told for the first time. */

@@ -6,216 +6,16 @@
 
 #include "model_private.h"
 
-typedef bool guard(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply);
 typedef void effect(struct model *model, struct m_player *player, struct m_fed *fed, const struct vx_reply *reply);
 struct row {
     uint8_t states; /* bit a state */
     uint8_t action; /* 0: a notice */
     uint8_t type, code;
-    guard *holds;
+    m_guard *holds;
     effect *act;
     uint8_t next;   /* M_STATES: stays */
 };
 enum { STAYS = M_STATES, NOTICE = 0, TAKEN_ON = 0 /* type of a strike whose answer comes later */ };
-
-/* ---- what must hold ---- */
-
-static bool outbox_blocks_find(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    (void)model, (void)action, (void)reply;
-    return player->result_count >= M_OUTBOX_FOR_FIND;
-}
-
-static bool find_is_bad(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    (void)model, (void)player, (void)reply;
-    return action->arg8 != 0 || action->a != 0 || (action->b != 0 && (action->b < 100 || action->b > 4000));
-}
-
-static bool is_draining(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    (void)action, (void)reply;
-    return model->shards[m_id(model, player) % model->plan->shards].draining != 0;
-}
-
-static bool find_fits(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    bool blocked = outbox_blocks_find(model, player, action, reply);
-    return !blocked && !find_is_bad(model, player, action, reply) && model->shards[reply->shard].draining != 2;
-}
-
-static bool match_is_right(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    (void)model, (void)reply;
-    return player->match != NULL && player->match->id == action->a;
-}
-
-static bool match_is_wrong(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    return !match_is_right(model, player, action, reply);
-}
-
-/* A shard has room for one formula job for every four players; below that nothing of a hunt may be BUSY. */
-static bool shard_is_busy(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    (void)action, (void)reply;
-    uint32_t shard = m_id(model, player) % model->plan->shards;
-    uint64_t room = (model->plan->players + model->plan->shards - 1) / model->plan->shards / 4;
-    return m_under_way(model, shard) >= room || model->shards[shard].under_way >= room;
-}
-
-static bool chest_exists(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    return match_is_right(model, player, action, reply) && action->arg16 < model->plan->chests;
-}
-
-static bool chest_reached(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    return chest_exists(model, player, action, reply) && (!player->position_known || m_chest_in_range(model, player, action->arg16)) &&
-           reply->arg16 == action->arg16 && reply->a == action->a;
-}
-
-/* The first valid claim wins, exactly once. */
-static bool chest_is_free(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    return chest_reached(model, player, action, reply) && !(player->match->claimed & 1u << action->arg16);
-}
-
-static bool chest_is_none(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    return match_is_right(model, player, action, reply) && action->arg16 >= model->plan->chests;
-}
-
-static bool chest_is_far(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    return chest_exists(model, player, action, reply) && (!player->position_known || !m_chest_in_range(model, player, action->arg16));
-}
-
-static bool weapon_is_none(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    return match_is_right(model, player, action, reply) && action->arg8 > 3;
-}
-
-/* In or out of reach of some place that the opponent held in this pass. */
-static bool target_was(const struct model *model, const struct m_player *player, bool in_reach)
-{
-    const struct m_player *target = &model->players[player->match->players[1 - player->member]];
-    if (!player->position_known || !target->position_known || player->match->left)
-        return true;
-    uint64_t reach = (uint64_t)model->plan->strike_range_cm * model->plan->strike_range_cm;
-    for (uint32_t i = 0; i < target->was_count; i++)
-        if ((m_distance_square(player->at_cm, target->was_cm[i]) <= reach) == in_reach)
-            return true;
-    return target->was_count == 8 || (m_distance_square(player->at_cm, target->at_cm) <= reach) == in_reach;
-}
-
-static bool target_is_far(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    return match_is_right(model, player, action, reply) && action->arg8 <= 3 && target_was(model, player, false);
-}
-
-static bool strike_fits(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    return match_is_right(model, player, action, reply) && action->arg8 <= 3 && target_was(model, player, true);
-}
-
-enum { COORDINATE_MAX = 1000000, SLACK_CM = 200, SAVED_MS_MAX = 2000 };
-static bool place_is_bad(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    (void)model, (void)player, (void)reply;
-    const int32_t to[3] = { (int32_t)action->a, (int32_t)action->b, (int32_t)action->c };
-    for (uint32_t i = 0; i < 3; i++)
-        if (to[i] > COORDINATE_MAX || to[i] < -COORDINATE_MAX)
-            return true;
-    return false;
-}
-
-/* docs/protocol.md, "Speed". */
-static bool place_in_reach(const struct model *model, const struct m_player *player, const struct vx_event *action)
-{
-    const int32_t to[3] = { (int32_t)action->a, (int32_t)action->b, (int32_t)action->c };
-    uint64_t passed_ms = model->now_ms - player->moved_ms;
-    uint64_t reach = model->plan->speed_cm_s * (passed_ms < SAVED_MS_MAX ? passed_ms : SAVED_MS_MAX) / 1000 + SLACK_CM;
-    return m_distance_square(player->at_cm, to) <= reach * reach;
-}
-
-static bool move_fits(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    return !place_is_bad(model, player, action, reply) && (!player->position_known || !player->moved_known || place_in_reach(model, player, action));
-}
-
-static bool move_too_fast(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    return !place_is_bad(model, player, action, reply) && (!player->position_known || !player->moved_known || !place_in_reach(model, player, action));
-}
-
-static bool ack_is_bad(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    (void)model, (void)reply;
-    return action->a > player->issued;
-}
-
-static bool ack_fits(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    (void)model, (void)reply;
-    return action->a <= player->issued;
-}
-
-static bool proposal_of_nobody(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    (void)action;
-    const struct m_match *match = m_match_find(model, m_id(model, player) % model->plan->shards, reply->a);
-    return match == NULL || (match->proposed_ms == model->now_ms && match->count < M_MEMBERS);
-}
-
-static bool match_of_reply(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    (void)model, (void)action;
-    return player->match != NULL && player->match->id == reply->a;
-}
-
-static bool may_start(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    return match_of_reply(model, player, action, reply) && player->match->accepted == (1 << M_MEMBERS) - 1 && reply->arg16 == model->plan->chests &&
-           reply->c == model->plan->hunt_ms;
-}
-
-static bool has_declined(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    (void)model, (void)action, (void)reply;
-    return player->match != NULL && (player->match->declined & 1u << player->member);
-}
-
-static bool was_silent(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    (void)action, (void)reply;
-    return player->match != NULL && !(player->match->declined & 1u << player->member) && !(player->match->accepted & 1u << player->member) &&
-           m_is_past(model->now_ms, player->match->proposed_ms + model->plan->proposal_ms);
-}
-
-/* It searches on only when a proposal, a start and an end would have room among what it has not acknowledged. */
-static bool outbox_blocks_search(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    (void)model, (void)action, (void)reply;
-    return player->match != NULL && player->result_count > M_OUTBOX - 3;
-}
-
-static bool others_broke(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    return player->match != NULL && !(player->match->declined & 1u << player->member) && !outbox_blocks_search(model, player, action, reply);
-}
-
-static bool search_is_over(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    (void)action, (void)reply;
-    return m_is_past(model->now_ms, player->ticket.since_ms + model->plan->search_ms);
-}
-
-static bool repeated_or_new(struct model *model, struct m_player *player, const struct vx_event *action, const struct vx_reply *reply)
-{
-    (void)model, (void)player, (void)action, (void)reply;
-    return true;
-}
 
 /* ---- what it does ---- */
 
@@ -308,49 +108,62 @@ EFFECT_OF(got_loot, m_loot)
 #define REFUSED(states, action, code, holds) { states, action, VX_RESULT_ERROR, VX_CODE_##code, holds, NULL, STAYS }
 enum { OFF = 1 << M_OFFLINE, LOB = 1 << M_LOBBY, SEA = 1 << M_SEARCHING, PRO = 1 << M_PROPOSED, HUN = 1 << M_HUNTING, SET = 1 << M_SETTLING };
 static const struct row rows[] = {
-    ROW(LOB, VX_ACTION_FIND, QUEUE_STATUS, OK, find_fits, found, M_SEARCHING),
-    REFUSED(LOB, VX_ACTION_FIND, DRAINING, is_draining),
-    REFUSED(LOB, VX_ACTION_FIND, BUSY, outbox_blocks_find),
-    REFUSED(LOB, VX_ACTION_FIND, BAD_ARGUMENT, find_is_bad),
+    ROW(LOB, VX_ACTION_FIND, QUEUE_STATUS, OK, m_find_fits, found, M_SEARCHING),
+    REFUSED(LOB, VX_ACTION_FIND, DRAINING, m_is_draining),
+    REFUSED(LOB, VX_ACTION_FIND, BUSY, m_outbox_blocks_find),
+    REFUSED(LOB, VX_ACTION_FIND, NO_MODE, m_mode_is_none),
+    REFUSED(LOB, VX_ACTION_FIND, BAD_ARGUMENT, m_find_is_bad),
     ROW(SEA, VX_ACTION_CANCEL, OK, OK, NULL, NULL, M_LOBBY),
     ROW(PRO, VX_ACTION_CANCEL, OK, OK, NULL, declined, STAYS),
-    ROW(PRO, VX_ACTION_ACCEPT, OK, OK, match_is_right, accepted, STAYS),
-    REFUSED(PRO, VX_ACTION_ACCEPT, NOT_YOURS, match_is_wrong),
-    ROW(PRO, VX_ACTION_DECLINE, OK, OK, match_is_right, declined, STAYS),
-    REFUSED(PRO, VX_ACTION_DECLINE, NOT_YOURS, match_is_wrong),
-    ROW(M_ONLINE, VX_ACTION_MOVE, OK, OK, move_fits, moved, STAYS),
-    REFUSED(M_ONLINE, VX_ACTION_MOVE, TOO_FAST, move_too_fast),
-    REFUSED(M_ONLINE, VX_ACTION_MOVE, BAD_ARGUMENT, place_is_bad),
-    ROW(HUN, VX_ACTION_SUMMON, CHEST, OK, chest_is_free, m_claimed, STAYS),
-    ROW(HUN, VX_ACTION_SUMMON, CHEST, TAKEN, chest_reached, taken, STAYS),
-    REFUSED(HUN, VX_ACTION_SUMMON, NOT_YOURS, match_is_wrong),
-    REFUSED(HUN, VX_ACTION_SUMMON, BAD_ARGUMENT, chest_is_none),
-    REFUSED(HUN, VX_ACTION_SUMMON, TOO_FAR, chest_is_far),
-    REFUSED(HUN, VX_ACTION_SUMMON, BUSY, shard_is_busy),
-    { HUN, VX_ACTION_STRIKE, TAKEN_ON, VX_CODE_OK, strike_fits, struck_on, STAYS },
-    REFUSED(HUN, VX_ACTION_STRIKE, NOT_YOURS, match_is_wrong),
-    REFUSED(HUN, VX_ACTION_STRIKE, BAD_ARGUMENT, weapon_is_none),
-    REFUSED(HUN, VX_ACTION_STRIKE, TOO_FAR, target_is_far),
-    REFUSED(HUN, VX_ACTION_STRIKE, BUSY, shard_is_busy),
-    ROW(M_ONLINE, VX_ACTION_ACK, OK, OK, ack_fits, acknowledged, STAYS),
-    REFUSED(M_ONLINE, VX_ACTION_ACK, BAD_ARGUMENT, ack_is_bad),
+    ROW(PRO, VX_ACTION_ACCEPT, OK, OK, m_match_is_right, accepted, STAYS),
+    REFUSED(PRO, VX_ACTION_ACCEPT, NOT_YOURS, m_match_is_wrong),
+    ROW(PRO, VX_ACTION_DECLINE, OK, OK, m_match_is_right, declined, STAYS),
+    REFUSED(PRO, VX_ACTION_DECLINE, NOT_YOURS, m_match_is_wrong),
+    ROW(M_ONLINE, VX_ACTION_MOVE, OK, OK, m_move_fits, moved, STAYS),
+    REFUSED(M_ONLINE, VX_ACTION_MOVE, TOO_FAST, m_move_too_fast),
+    REFUSED(M_ONLINE, VX_ACTION_MOVE, BAD_ARGUMENT, m_place_is_bad),
+    ROW(HUN, VX_ACTION_SUMMON, CHEST, OK, m_chest_is_free, m_claimed, STAYS),
+    ROW(HUN, VX_ACTION_SUMMON, CHEST, TAKEN, m_chest_reached, taken, STAYS),
+    REFUSED(HUN, VX_ACTION_SUMMON, NOT_YOURS, m_match_is_wrong),
+    REFUSED(HUN, VX_ACTION_SUMMON, BAD_ARGUMENT, m_chest_is_none),
+    REFUSED(HUN, VX_ACTION_SUMMON, TOO_FAR, m_chest_is_far),
+    REFUSED(HUN, VX_ACTION_SUMMON, BUSY, m_shard_is_busy),
+    { HUN, VX_ACTION_STRIKE, TAKEN_ON, VX_CODE_OK, m_strike_fits, struck_on, STAYS },
+    REFUSED(HUN, VX_ACTION_STRIKE, NOT_YOURS, m_match_is_wrong),
+    REFUSED(HUN, VX_ACTION_STRIKE, BAD_ARGUMENT, m_weapon_is_none),
+    REFUSED(HUN, VX_ACTION_STRIKE, TOO_FAR, m_target_is_far),
+    REFUSED(HUN, VX_ACTION_STRIKE, BUSY, m_shard_is_busy),
+    ROW(M_ONLINE, VX_ACTION_ACK, OK, OK, m_ack_fits, acknowledged, STAYS),
+    REFUSED(M_ONLINE, VX_ACTION_ACK, BAD_ARGUMENT, m_ack_is_bad),
     ROW(M_ONLINE, VX_ACTION_LEAVE, OK, OK, NULL, left, M_OFFLINE),
     ROW(OFF, VX_ACTION_LEAVE, OK, OK, NULL, NULL, STAYS),
     ROW(M_ONLINE, VX_ACTION_PING, PONG, OK, NULL, NULL, STAYS),
+    ROW(LOB, VX_ACTION_STATUS, PARTY, OK, NULL, NULL, STAYS),
+    ROW(SEA, VX_ACTION_STATUS, PLACE, OK, NULL, NULL, STAYS),
+    ROW(PRO | HUN | SET, VX_ACTION_STATUS, SEAT, OK, m_seat_is_one, NULL, STAYS),
+    REFUSED(PRO | HUN | SET, VX_ACTION_STATUS, BAD_ARGUMENT, m_seat_is_none),
+    REFUSED(LOB, VX_ACTION_INVITE, NOT_HERE, NULL),
+    REFUSED(LOB, VX_ACTION_INVITE, BUSY, NULL),
+    REFUSED(LOB, VX_ACTION_INVITE, BAD_ARGUMENT, NULL),
+    REFUSED(LOB, VX_ACTION_JOIN, NOT_HERE, NULL),
+    REFUSED(LOB, VX_ACTION_LEAVE_PARTY, WRONG_STATE, NULL),
+    ROW(OFF | LOB | HUN | SET, VX_ACTION_BLOCK, OK, OK, NULL, NULL, STAYS),
+    REFUSED(OFF | LOB | HUN | SET, VX_ACTION_BLOCK, BAD_ARGUMENT, NULL),
+    REFUSED(SEA | PRO, VX_ACTION_BLOCK, WRONG_STATE, NULL),
 
-    ROW(SEA, NOTICE, PROPOSAL, OK, proposal_of_nobody, proposed, M_PROPOSED),
-    ROW(SEA, NOTICE, QUEUE_STATUS, TIMED_OUT, search_is_over, in_lobby_again, M_LOBBY),
-    ROW(PRO, NOTICE, QUEUE_STATUS, TIMED_OUT, was_silent, in_lobby_again, M_LOBBY),
-    ROW(PRO, NOTICE, QUEUE_STATUS, CANCELLED, has_declined, in_lobby_again, M_LOBBY),
-    ROW(PRO, NOTICE, QUEUE_STATUS, BUSY, outbox_blocks_search, in_lobby_again, M_LOBBY),
-    ROW(PRO, NOTICE, QUEUE_STATUS, DECLINED, others_broke, queued_again, M_SEARCHING),
-    ROW(PRO, NOTICE, HUNT_STARTED, OK, may_start, started, M_HUNTING),
-    ROW(HUN, NOTICE, CHEST, TAKEN, match_of_reply, taken, STAYS),
-    ROW(HUN, NOTICE, STRIKE_RESULT, OK, match_of_reply, was_hit, STAYS),
-    ROW(SET, NOTICE, HUNT_ENDED, OK, match_of_reply, ended, M_LOBBY),
-    ROW(SET, NOTICE, HUNT_ENDED, LOST, match_of_reply, ended, M_LOBBY),
-    ROW(SET, NOTICE, HUNT_ENDED, DRAWN, match_of_reply, ended, M_LOBBY),
-    ROW(M_ANY, NOTICE, LOOT_GRANTED, OK, repeated_or_new, got_loot, STAYS),
+    ROW(SEA, NOTICE, PROPOSAL, OK, m_proposal_of_nobody, proposed, M_PROPOSED),
+    ROW(SEA, NOTICE, QUEUE_STATUS, TIMED_OUT, m_search_is_over, in_lobby_again, M_LOBBY),
+    ROW(PRO, NOTICE, QUEUE_STATUS, TIMED_OUT, m_was_silent, in_lobby_again, M_LOBBY),
+    ROW(PRO, NOTICE, QUEUE_STATUS, CANCELLED, m_has_declined, in_lobby_again, M_LOBBY),
+    ROW(PRO, NOTICE, QUEUE_STATUS, BUSY, m_outbox_blocks_search, in_lobby_again, M_LOBBY),
+    ROW(PRO, NOTICE, QUEUE_STATUS, DECLINED, m_others_broke, queued_again, M_SEARCHING),
+    ROW(PRO, NOTICE, HUNT_STARTED, OK, m_may_start, started, M_HUNTING),
+    ROW(HUN, NOTICE, CHEST, TAKEN, m_match_of_reply, taken, STAYS),
+    ROW(HUN, NOTICE, STRIKE_RESULT, OK, m_match_of_reply, was_hit, STAYS),
+    ROW(SET, NOTICE, HUNT_ENDED, OK, m_match_of_reply, ended, M_LOBBY),
+    ROW(SET, NOTICE, HUNT_ENDED, LOST, m_match_of_reply, ended, M_LOBBY),
+    ROW(SET, NOTICE, HUNT_ENDED, DRAWN, m_match_of_reply, ended, M_LOBBY),
+    ROW(M_ANY, NOTICE, LOOT_GRANTED, OK, m_repeated_or_new, got_loot, STAYS),
 };
 
 static bool has_row(enum m_state state, uint8_t action)

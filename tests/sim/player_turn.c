@@ -22,7 +22,7 @@ static uint32_t cheat(struct sim *sim, struct player_sim *player, struct vx_wire
     uint32_t count = 1 + below(player, 4);
     for (uint32_t i = 0; i < count; i++) {
         struct vx_wire_action *action = &actions[i];
-        *action = act((uint8_t)(1 + below(player, VX_ACTION_COUNT - 1)), player->match);
+        *action = act((uint8_t)(1 + below(player, SIM_ACTIONS)), player->match);
         if (below(player, 3) == 0)
             action->a = sim->players[below(player, sim->plan->players)].match;
         if (below(player, 8) == 0)

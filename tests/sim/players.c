@@ -94,7 +94,7 @@ static void flood(struct sim *sim, uint32_t id)
     sim->report->faults[SIM_FLOOD]++;
     for (uint32_t packets = 1 + vx_rng_below(&player->rng, 6); packets > 0; packets--) {
         for (uint32_t i = 0; i < 16; i++)
-            actions[i] = (struct vx_wire_action){ .type = (uint8_t)(1 + vx_rng_below(&player->rng, VX_ACTION_COUNT - 1)), .a = player->match };
+            actions[i] = (struct vx_wire_action){ .type = (uint8_t)(1 + vx_rng_below(&player->rng, SIM_ACTIONS)), .a = player->match };
         actions_send(sim, id, actions, 16);
     }
 }

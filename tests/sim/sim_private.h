@@ -13,6 +13,7 @@ struct rte_mempool;
 struct model;
 
 /* ---- appliance.c: the production objects, started and ended as often as a plan says ---- */
+enum { SIM_ACTIONS = VX_ACTION_PING }; /* what cheats choose from: the model does not know parties yet */
 enum { APPLIANCE_FEED_MAX = 64 }; /* events of an io lcore that a shard gets in a pass: one burst of its lcore's, so all are taken */
 struct appliance {
     uint32_t epoch, generation;

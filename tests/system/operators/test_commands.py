@@ -78,7 +78,7 @@ def one_player_one_match():
     assert view["last_actions"] and any(step["action"] == "FIND" for step in view["last_actions"]) or view["last_actions"][0]["action"] in ("SUMMON", "STRIKE", "ACCEPT"), view
     found = server.ask("match", match=view["match"])
     match = next((match for match in found if match["shard"] == view["shard"]), None)
-    assert match is not None and view["player"] in [side["player"] for side in match["sides"]] and match["state"] in ("hunting", "settling"), (view, found)
+    assert match is not None and view["player"] in [side["player"] for side in match["seats"]] and match["state"] in ("hunting", "settling"), (view, found)
     assert "last_actions" in server.ctl("player", view["player"])
     refused("not_found", "has not been here", server.ask, "player", player=4000000)
     refused("out_of_range", "from 0 to", server.ask, "player", player=-1)

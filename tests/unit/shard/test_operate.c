@@ -93,8 +93,8 @@ static void matches_and_trails(void)
     (void)world_act(&world, ANNA, VX_ACTION_SUMMON, 77, id, 0, 0);
     CU_ASSERT_FATAL(vx_shard_view_match(world.shard, id, &match));
     CU_ASSERT_STRING_EQUAL(vx_match_state_name(match.state), "hunting");
-    CU_ASSERT(match.players[0] + match.players[1] == ANNA + BERT && match.ratings[0] + match.ratings[1] == 3040 && match.health[0] == 100);
-    CU_ASSERT(match.accepted[0] && match.accepted[1] && !match.left[0] && !match.dead[1]);
+    CU_ASSERT(match.seats[0].player + match.seats[1].player == ANNA + BERT && match.seats[0].rating + match.seats[1].rating == 3040 && match.seats[0].health == 100);
+    CU_ASSERT(match.seats[0].accepted && match.seats[1].accepted && !match.seats[0].left && !match.seats[1].dead);
     struct vx_player_view view = look(ANNA);
     CU_ASSERT_EQUAL_FATAL(view.trail_count, 3);
     CU_ASSERT(view.trail[0].type == VX_ACTION_SUMMON && view.trail[0].code == VX_CODE_BAD_ARGUMENT && view.trail[0].number == world.numbers[ANNA]);

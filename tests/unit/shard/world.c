@@ -12,10 +12,19 @@ static void *allocate(void *context, size_t bytes, size_t alignment)
 
 void world_open(struct world *world, uint64_t seed, uint32_t chest_range_cm)
 {
+    static struct vx_shard_mode duel = { .name = "duel" };
+    vx_mode_default(&duel.mode);
+    duel.mode.rating = VX_MODE_ELO;
+    world_open_modes(world, seed, chest_range_cm, &duel, 1);
+}
+
+void world_open_modes(struct world *world, uint64_t seed, uint32_t chest_range_cm, const struct vx_shard_mode *modes, uint32_t mode_count)
+{
     struct vx_error error;
     const struct vx_shard_config config = { .epoch = 7, .players_max = WORLD_PLAYERS, .hunts_max = WORLD_PLAYERS / 2 + 1, .seed = seed, .proposal_ms = 5000,
                                             .search_ms_max = 60000, .hunt_ms = 120000, .idle_ms = 30000, .grace_ms = 20000, .repeat_ms = 200, .repeats_max = 8, .job_ms_max = 500,
-                                            .speed_cm_s = 1000, .chest_range_cm = chest_range_cm, .strike_range_cm = 3000, .chests = WORLD_CHESTS, .allocate = allocate };
+                                            .speed_cm_s = 1000, .chest_range_cm = chest_range_cm, .strike_range_cm = 3000, .chests = WORLD_CHESTS,
+                                            .cooldown_ms = 5000, .mode_count = mode_count, .modes = modes, .allocate = allocate };
     memset(world, 0, sizeof(*world));
     world->digest = 14695981039346656037u;
     VX_ASSERT(vx_shard_create(&config, &world->shard, &error) == 0);

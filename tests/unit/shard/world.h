@@ -21,6 +21,8 @@ struct world {
     void (*watch)(struct world *world, const struct vx_reply *reply);
 };
 void world_open(struct world *world, uint64_t seed, uint32_t chest_range_cm);
+/* The same with other modes than duels rated by Elo. */
+void world_open_modes(struct world *world, uint64_t seed, uint32_t chest_range_cm, const struct vx_shard_mode *modes, uint32_t mode_count);
 void world_close(struct world *world);
 void world_forget(struct world *world);
 void world_step(struct world *world, const struct vx_event *events, uint32_t count);

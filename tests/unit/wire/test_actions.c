@@ -31,7 +31,7 @@ static enum vx_drop check_with(uint32_t offset, uint8_t value)
 
 static void names_follow_the_protocol(void)
 {
-    static const char *const actions[] = { "?", "FIND", "CANCEL", "ACCEPT", "DECLINE", "MOVE", "SUMMON", "STRIKE", "ACK", "LEAVE", "PING" };
+    static const char *const actions[] = { "?", "FIND", "CANCEL", "ACCEPT", "DECLINE", "MOVE", "SUMMON", "STRIKE", "ACK", "LEAVE", "PING", "INVITE", "JOIN", "LEAVE_PARTY", "STATUS", "BLOCK" };
     for (uint32_t type = 0; type < 256; type++)
         CU_ASSERT_STRING_EQUAL(vx_action_name((uint8_t)type), type < sizeof(actions) / sizeof(actions[0]) ? actions[type] : "?");
     static const struct {
@@ -39,7 +39,7 @@ static void names_follow_the_protocol(void)
         const char *name;
     } results[] = { { 0, "?" }, { 1, "OK" }, { 2, "PONG" }, { 3, "ERROR" }, { 4, "REPEATED" }, { 5, "?" }, { 0x40, "?" }, { 0x41, "QUEUE_STATUS" },
                     { 0x42, "PROPOSAL" }, { 0x43, "HUNT_STARTED" }, { 0x44, "CHEST" }, { 0x45, "STRIKE_RESULT" }, { 0x46, "LOOT_GRANTED" },
-                    { 0x47, "HUNT_ENDED" }, { 0x48, "?" }, { 255, "?" } };
+                    { 0x47, "HUNT_ENDED" }, { 0x48, "INVITED" }, { 0x49, "PARTY" }, { 0x4a, "PLACE" }, { 0x4b, "SEAT" }, { 0x4c, "?" }, { 255, "?" } };
     for (uint32_t i = 0; i < sizeof(results) / sizeof(results[0]); i++)
         CU_ASSERT_STRING_EQUAL(vx_result_name(results[i].type), results[i].name);
 }
@@ -47,14 +47,15 @@ static void names_follow_the_protocol(void)
 static void codes_follow_the_protocol(void)
 {
     static const char *const codes[] = { "OK", "BUSY", "WRONG_STATE", "BAD_ARGUMENT", "TOO_FAST", "TOO_FAR", "TAKEN", "NOT_YOURS", "TIMED_OUT", "CANCELLED",
-                                         "DECLINED", "LOST", "DRAWN", "ABANDONED", "FORMULA", "STALE", "DRAINING" };
+                                         "DECLINED", "LOST", "DRAWN", "ABANDONED", "FORMULA", "STALE", "DRAINING", "NOT_HERE", "NOT_LEADER", "PARTY_FULL", "PARTY_APART", "NO_MODE", "ROLES",
+                                         "NO_REGION", "COOLING_DOWN" };
     for (uint32_t code = 0; code < 256; code++)
         CU_ASSERT_STRING_EQUAL(vx_code_name((uint8_t)code), code < sizeof(codes) / sizeof(codes[0]) ? codes[code] : "?");
 }
 
 static void what_can_be_repeated_goes_first(void)
 {
-    static const uint8_t classes[] = { 0, 1, 1, 2, 1, 0, 2, 1, 2, 1, 0 };
+    static const uint8_t classes[] = { 0, 1, 1, 2, 1, 0, 2, 1, 2, 1, 0, 1, 1, 1, 1, 1 };
     for (uint32_t type = 0; type < 256; type++) {
         uint8_t class = vx_action_shed_class((uint8_t)type);
         CU_ASSERT(class < VX_SHED_CLASSES);
@@ -124,7 +125,7 @@ static void a_player_is_below_players(void)
 static void every_action_has_a_type(void)
 {
     for (uint32_t value = 0; value < 256; value++) {
-        enum vx_drop expected = value >= VX_ACTION_FIND && value <= VX_ACTION_PING ? VX_DROP_NONE : VX_DROP_BAD_ACTION;
+        enum vx_drop expected = value >= VX_ACTION_FIND && value <= VX_ACTION_BLOCK ? VX_DROP_NONE : VX_DROP_BAD_ACTION;
         CU_ASSERT_EQUAL(check_with(16, (uint8_t)value), expected);
         CU_ASSERT_EQUAL(check_with(32, (uint8_t)value), expected);
     }
