@@ -103,6 +103,11 @@ void app_teardown(struct app *app);
 /* A file of the daemon's own: where the configuration says (`given`), or `name` beside the ledger. */
 enum { APP_PATH_BYTES = 2 * VX_PATH_BYTES };
 void app_state_path(const struct vx_config *config, const char *given, const char *name, char path[APP_PATH_BYTES]);
+/* Modes as the shards take them at their creation; a mode that has changed in app->config, to all shards; whether their seats
+ * suffice for a changed one. */
+void app_modes_describe(struct app *app, struct vx_shard_config *shard);
+int app_mode_tell(struct app *app, uint32_t index, struct vx_error *error);
+bool app_mode_has_seats(const struct app *app, const struct vx_mode *mode);
 /* Formulas: from the folder or the store; in every turn of the control loop; the end. */
 int app_formula_start(struct app *app, struct vx_error *error);
 void app_formula_turn(struct app *app);

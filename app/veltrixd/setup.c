@@ -128,8 +128,9 @@ static void shards_describe(struct app *app, struct app_lcore *lcore, uint32_t i
                    .hunt_ms = config->shards.hunt_ms, .idle_ms = config->shards.idle_ms, .repeat_ms = config->shards.repeat_ms,
                    .repeats_max = config->shards.repeats_max, .job_ms_max = config->shards.job_ms, .speed_cm_s = config->shards.speed_cm_s,
                    .chest_range_cm = config->shards.chest_range_cm, .strike_range_cm = config->shards.strike_range_cm, .chests = config->shards.chests,
-                   .grace_ms = config->transport.grace_ms },
+                   .grace_ms = config->transport.grace_ms, .cooldown_ms = config->shards.cooldown_ms },
     };
+    app_modes_describe(app, &lcore->shard_config.shard);
 }
 
 static int control_plane_start(struct app *app, struct vx_error *error)

@@ -39,6 +39,7 @@ static int apply(struct app *app, const char *key, uint64_t value, struct vx_err
         { "shards.idle_ms", VX_SHARD_idle_ms },         { "shards.repeat_ms", VX_SHARD_repeat_ms },       { "shards.repeats_max", VX_SHARD_repeats_max },
         { "shards.grace_ms", VX_SHARD_grace_ms },       { "shards.job_ms", VX_SHARD_job_ms_max },         { "shards.speed_cm_s", VX_SHARD_speed_cm_s },
         { "shards.chest_range_cm", VX_SHARD_chest_range_cm }, { "shards.strike_range_cm", VX_SHARD_strike_range_cm },
+        { "shards.cooldown_ms", VX_SHARD_cooldown_ms },
     };
     for (size_t i = 0; i < sizeof(shard_keys) / sizeof(shard_keys[0]); i++)
         if (strcmp(key, shard_keys[i].key) == 0)
@@ -65,11 +66,19 @@ static void adopt_one(void *context, const char *name, const char *old, const ch
 {
     struct adoption *adoption = context;
     struct app *app = adoption->app;
+    unsigned mode = 0;
+    bool is_mode = sscanf(name, "modes[%u]", &mode) == 1;
     if (adoption->rc != 0)
         return;
+    live = live && (!is_mode || app_mode_has_seats(app, &adoption->target->modes[mode - 1].mode));
     (void)json_array_append_new(live ? adoption->changed : adoption->restart, json_pack("{s:s,s:s,s:s}", "key", name, "old", old, "new", new));
     if (!live)
         return;
+    if (is_mode) {
+        app->config.modes[mode - 1] = adoption->target->modes[mode - 1];
+        adoption->rc = app_mode_tell(app, mode - 1, adoption->error);
+        return;
+    }
     uint32_t index = (uint32_t)vx_config_key_find(name);
     vx_config_copy(&app->config, adoption->target, index);
     adoption->rc = apply(app, name, vx_config_number(&app->config, index), adoption->error);

@@ -75,5 +75,7 @@ int config_check(const char *path, struct vx_config *config, struct vx_error *er
         code = check_role(path, config, VX_ROLE_CONTROL, "control", VX_CPUS_MAX, error);
     if (code == 0)
         code = check_io(path, config, error);
-    return code == 0 ? check_ports(path, config, error) : code;
+    if (code == 0)
+        code = check_ports(path, config, error);
+    return code == 0 ? config_modes_check(path, config, error) : code;
 }

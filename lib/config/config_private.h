@@ -1,7 +1,7 @@
 /* config, inside: the row of the schema and the three steps of loading, each in its own file:
  *
  *   config_load.c  file -> Lua table     config_read.c  Lua table -> struct vx_config, row by row
- *   config_check.c what several keys must say together
+ *   config_check.c what several keys must say together     config_modes.c  modes: names into numbers, and whether they hold
  *   config_keys.c  keys one by one, for the running system     config_write.c  struct vx_config -> file
  *
  * Start-up only, one thread. */
@@ -40,6 +40,14 @@ struct setting {
 };
 extern const struct setting config_settings[];
 extern const uint32_t config_setting_count;
+/* Sections that are lists of tables. */
+struct config_list {
+    const char *section;
+    uint32_t items, item_bytes, count; /* offsets in struct vx_config of the first item and of how many there are */
+    uint32_t min, max;
+};
+enum { CONFIG_LISTS = 3 };
+extern const struct config_list config_lists[CONFIG_LISTS];
 bool config_section_is_list(const char *section);
 
 /* config_read.c, for whoever sets one key: index of the word among choices between spaces, or -1; a whole number of
@@ -50,6 +58,9 @@ void config_store(void *at, uint32_t bytes, uint64_t number);
 void config_row_value(const struct setting *row, const void *item, char *text, size_t bytes);
 /* What a value of the row must be, for sentences. */
 void config_expectation(const struct setting *row, char *text, size_t bytes);
+
+/* config_modes.c: 0 or -EINVAL; completes each mode's numbers. */
+int config_modes_check(const char *path, struct vx_config *config, struct vx_error *error);
 
 struct reader {
     lua_State *lua;

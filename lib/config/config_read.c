@@ -257,24 +257,25 @@ static int read_section(struct reader *reader, const char *section, const char *
     return 0;
 }
 
-static int read_list(struct reader *reader, const char *section, void *items, size_t item_bytes, uint32_t max, uint32_t *count)
+static int read_list(struct reader *reader, const struct config_list *list, struct vx_config *config)
 {
     lua_State *lua = reader->lua;
     char text[EXPECTATION_BYTES];
-    lua_getfield(lua, -1, section);
-    int length = lua_type(lua, -1) == LUA_TTABLE ? list_length(lua) : -1;
-    snprintf(text, sizeof(text), "a list of 1 to %u tables", max);
-    if (length < 1 || length > (int)max)
-        return refuse(reader, section, text);
+    lua_getfield(lua, -1, list->section);
+    bool none = list->min == 0 && lua_type(lua, -1) == LUA_TNIL;
+    int length = none ? 0 : lua_type(lua, -1) == LUA_TTABLE ? list_length(lua) : -1;
+    snprintf(text, sizeof(text), "a list of %u to %u tables", list->min, list->max);
+    if (length < (int)list->min || length > (int)list->max)
+        return refuse(reader, list->section, text);
     for (int i = 0; i < length; i++) {
         char name[KEY_BYTES];
-        snprintf(name, sizeof(name), "%s[%d]", section, i + 1);
+        snprintf(name, sizeof(name), "%s[%d]", list->section, i + 1);
         lua_rawgeti(lua, -1, i + 1);
-        if (read_section(reader, section, name, (char *)items + (size_t)i * item_bytes) != 0)
+        if (read_section(reader, list->section, name, (char *)config + list->items + (size_t)i * list->item_bytes) != 0)
             return -EINVAL;
         lua_pop(lua, 1);
     }
-    *count = (uint32_t)length;
+    *(uint32_t *)((char *)config + list->count) = (uint32_t)length;
     lua_pop(lua, 1);
     return 0;
 }
@@ -286,9 +287,9 @@ int config_read(struct reader *reader, struct vx_config *config)
         return refuse(reader, "the file's result", "`return { … }`");
     if (refuse_unknown(reader, NULL, "") != 0)
         return -EINVAL;
-    if (read_list(reader, "lcores", config->lcores, sizeof(config->lcores[0]), VX_CPUS_MAX, &config->lcore_count) != 0 ||
-        read_list(reader, "ports", config->ports, sizeof(config->ports[0]), VX_PORTS_MAX, &config->port_count) != 0)
-        return -EINVAL;
+    for (uint32_t i = 0; i < CONFIG_LISTS; i++)
+        if (read_list(reader, &config_lists[i], config) != 0)
+            return -EINVAL;
     const char *last = "";
     for (uint32_t i = 0; i < config_setting_count; i++) {
         const char *section = config_settings[i].section; /* rows of a section stand together */

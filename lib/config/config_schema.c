@@ -8,6 +8,7 @@
 #define SIZED(type, field) offsetof(type, field), sizeof(((type *)0)->field)
 #define IN_LCORE(field) SIZED(struct vx_config_lcore, field)
 #define IN_PORT(field) SIZED(struct vx_config_port, field)
+#define IN_MODE(field) SIZED(struct vx_config_mode, field)
 #define IN_CONFIG(field) SIZED(struct vx_config, field)
 
 enum {
@@ -42,6 +43,23 @@ const struct setting config_settings[] = {
 
     NUMBER("ports", "busy_poll", IN_PORT(busy_poll), 0, 64, 0, "packets", "af_xdp: asked of the kernel by the io lcore itself when there are none; 0: softirqs bring them"),
     { "ports", "spread", SETTING_CHOICE, IN_PORT(spread), 0, 2, 0, "", "auto on off", "", "io lcores spread flows among themselves; auto: where the card cannot hash UDP", "" },
+
+    { "modes", "name", SETTING_STRING, IN_MODE(name), 1, VX_MATCH_NAME_BYTES - 1, VX_REQUIRED, NULL, "", "", "what operators call it; players know its place in the list, from 0", "" },
+#define MODE_ROW(name, least, most, otherwise, unit, sentence) NUMBER("modes", #name, IN_MODE(mode.name), least, most, otherwise, unit, sentence),
+    VX_MODE_NUMBERS(MODE_ROW)
+#undef MODE_ROW
+    { "modes", "rating", SETTING_CHOICE, IN_MODE(mode.rating), 0, VX_MODE_UNRATED, VX_MODE_GLICKO2, "", VX_MODE_RATINGS, "", "how a hunt changes ratings", "" },
+    { "modes", "party_rating", SETTING_CHOICE, IN_MODE(mode.party_rating), 0, VX_MATCH_BETWEEN, VX_MATCH_MEAN, "", VX_MODE_PARTY_RATINGS, "", "a party's rating of its members'", "" },
+    { "modes", "auto_accept", SETTING_BOOLEAN, IN_MODE(mode.auto_accept), 0, 1, 0, "", "", "", "nobody is asked: a match that is found begins", "" },
+    { "modes", "backfill", SETTING_BOOLEAN, IN_MODE(mode.backfill), 0, 1, 0, "", "", "", "seats of players who left are given to others who fit", "" },
+    { "modes", "roles", SETTING_NAMES, IN_MODE(roles), 0, VX_MATCH_ROLES_MAX, 0, "", "", "", "ROLE=PLAYERS that each team needs, roles of game.roles", "" },
+    { "modes", "latency", SETTING_NAMES, IN_MODE(latency), 0, VX_MATCH_REGIONS, 0, "", "", "", "REGION=MS: most of every member, regions from 1 on; none: latency is not looked at", "" },
+    { "modes", "equal", SETTING_NAMES, IN_MODE(equal), 0, VX_MATCH_ATTRIBUTES, 0, "", "", "", "ATTRIBUTE, or ATTRIBUTE=MS until it is given up: members have the same value", "" },
+    { "modes", "common", SETTING_NAMES, IN_MODE(common), 0, VX_MATCH_SETS, 0, "", "", "", "SET: members' sets have an element in common", "" },
+
+    { "game", "roles", SETTING_NAMES, IN_CONFIG(game.roles), 0, 16, 0, "", "", "", "names of the bits of a player's roles, the lowest first", "" },
+    { "game", "attributes", SETTING_NAMES, IN_CONFIG(game.attributes), 0, VX_MATCH_ATTRIBUTES, 0, "", "", "", "names of the attributes in tokens, in their order", "" },
+    { "game", "sets", SETTING_NAMES, IN_CONFIG(game.sets), 0, VX_MATCH_SETS, 0, "", "", "", "names of the sets in tokens, in their order", "" },
 
     { "idle", "policy", SETTING_CHOICE, IN_CONFIG(idle_policy), 0, 2, VX_IDLE_SLEEP, "", "busy pause sleep", "", "what a data-plane lcore does without work", "the next pass without work" },
     LIVE("idle", "after_polls", IN_CONFIG(idle_after_polls), 1, 1000000000, 1000, "polls", "empty polls before the policy applies", "the next pass without work"),
@@ -78,6 +96,7 @@ const struct setting config_settings[] = {
     LIVE("shards", "idle_ms", IN_CONFIG(shards.idle_ms), 100, DAY_MS, 30000, "ms", "silence after which a player is offline", "every player, at its next timer"),
     LIVE("shards", "repeat_ms", IN_CONFIG(shards.repeat_ms), 1, 60000, 750, "ms", "first repeat of an unacknowledged result; doubles", "the next result that needs an acknowledgement"),
     LIVE("shards", "repeats_max", IN_CONFIG(shards.repeats_max), 1, 32, 8, "repeats", "then the player is gone", "the next repeat"),
+    LIVE("shards", "cooldown_ms", IN_CONFIG(shards.cooldown_ms), 0, DAY_MS, 5000, "ms", "no search after a second proposal declined or let pass; doubles with each further one; 0: none", "the next proposal that is declined"),
     LIVE("shards", "job_ms", IN_CONFIG(shards.job_ms), 1, 60000, 50, "ms", "deadline of a formula", "the next formula job"),
     LIVE("shards", "speed_cm_s", IN_CONFIG(shards.speed_cm_s), 1, 1000000, 1200, "cm/s", "fastest MOVE", "the next MOVE"),
     LIVE("shards", "chest_range_cm", IN_CONFIG(shards.chest_range_cm), 1, 1000000, 300, "cm", "how near to open a chest", "the next SUMMON"),
@@ -108,7 +127,16 @@ const struct setting config_settings[] = {
 };
 const uint32_t config_setting_count = sizeof(config_settings) / sizeof(config_settings[0]);
 
+const struct config_list config_lists[CONFIG_LISTS] = {
+    { "lcores", offsetof(struct vx_config, lcores), sizeof(struct vx_config_lcore), offsetof(struct vx_config, lcore_count), 1, VX_CPUS_MAX },
+    { "ports", offsetof(struct vx_config, ports), sizeof(struct vx_config_port), offsetof(struct vx_config, port_count), 1, VX_PORTS_MAX },
+    { "modes", offsetof(struct vx_config, modes), sizeof(struct vx_config_mode), offsetof(struct vx_config, mode_count), 0, VX_MATCH_MODES_MAX },
+};
+
 bool config_section_is_list(const char *section)
 {
-    return strcmp(section, "lcores") == 0 || strcmp(section, "ports") == 0;
+    for (uint32_t i = 0; i < CONFIG_LISTS; i++)
+        if (strcmp(section, config_lists[i].section) == 0)
+            return true;
+    return false;
 }

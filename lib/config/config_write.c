@@ -10,21 +10,29 @@
 
 enum { ITEM_BYTES = 2048, VALUE_BYTES = 640 };
 
-/* lcores[i] or ports[i] as a line of the file, keys with their defaults left out; "" behind the list's end. */
-static void item_text(const struct vx_config *config, bool lcores, uint32_t i, char text[ITEM_BYTES])
+static uint32_t list_count(const struct vx_config *config, const struct config_list *list)
 {
-    const char *section = lcores ? "lcores" : "ports";
+    return *(const uint32_t *)((const char *)config + list->count);
+}
+
+/* The list's i-th table as a line of the file, keys with their defaults left out; "" behind the list's end. */
+static void item_text(const struct vx_config *config, const struct config_list *list, uint32_t i, char text[ITEM_BYTES])
+{
     int used = 0;
     text[0] = '\0';
-    if (i >= (lcores ? config->lcore_count : config->port_count))
+    if (i >= list_count(config, list))
         return;
-    struct vx_config_lcore lcore = config->lcores[i];
-    lcore.port = lcore.roles & VX_ROLE_IO ? (uint8_t)(lcore.port + 1) : 0; /* in files they are counted from 1 */
-    const void *item = lcores ? (const void *)&lcore : (const void *)&config->ports[i];
+    struct vx_config_lcore lcore;
+    const void *item = (const char *)config + list->items + (size_t)i * list->item_bytes;
+    if (strcmp(list->section, "lcores") == 0) { /* in files ports are counted from 1 */
+        lcore = config->lcores[i];
+        lcore.port = lcore.roles & VX_ROLE_IO ? (uint8_t)(lcore.port + 1) : 0;
+        item = &lcore;
+    }
     for (uint32_t row = 0; row < config_setting_count && used < ITEM_BYTES; row++) {
         char value[VALUE_BYTES], otherwise[VALUE_BYTES];
         const struct setting *setting = &config_settings[row];
-        if (strcmp(setting->section, section) != 0)
+        if (strcmp(setting->section, list->section) != 0)
             continue;
         config_row_value(setting, item, value, sizeof(value));
         config_row_value(setting, NULL, otherwise, sizeof(otherwise));
@@ -35,16 +43,21 @@ static void item_text(const struct vx_config *config, bool lcores, uint32_t i, c
         (void)snprintf(text + used, ITEM_BYTES - (size_t)used, " }");
 }
 
-static void diff_list(const struct vx_config *a, const struct vx_config *b, bool lcores, vx_config_difference *visit, void *context)
+/* A mode that keeps its name and its place may change while the system runs. */
+static bool item_is_live(const struct vx_config *a, const struct vx_config *b, const struct config_list *list, uint32_t i)
 {
-    uint32_t count_a = lcores ? a->lcore_count : a->port_count, count_b = lcores ? b->lcore_count : b->port_count;
-    for (uint32_t i = 0; i < count_a || i < count_b; i++) {
+    return strcmp(list->section, "modes") == 0 && a->mode_count == b->mode_count && strcmp(a->modes[i].name, b->modes[i].name) == 0;
+}
+
+static void diff_list(const struct vx_config *a, const struct vx_config *b, const struct config_list *list, vx_config_difference *visit, void *context)
+{
+    for (uint32_t i = 0; i < list_count(a, list) || i < list_count(b, list); i++) {
         char text_a[ITEM_BYTES], text_b[ITEM_BYTES], name[VX_NAME_BYTES];
-        item_text(a, lcores, i, text_a);
-        item_text(b, lcores, i, text_b);
-        (void)snprintf(name, sizeof(name), "%s[%u]", lcores ? "lcores" : "ports", i + 1);
+        item_text(a, list, i, text_a);
+        item_text(b, list, i, text_b);
+        (void)snprintf(name, sizeof(name), "%s[%u]", list->section, i + 1);
         if (strcmp(text_a, text_b) != 0)
-            visit(context, name, text_a, text_b, false);
+            visit(context, name, text_a, text_b, item_is_live(a, b, list, i));
     }
 }
 
@@ -59,17 +72,18 @@ void vx_config_diff(const struct vx_config *a, const struct vx_config *b, vx_con
         if (strcmp(text_a, text_b) != 0)
             visit(context, key.name, text_a, text_b, key.effect[0] != '\0');
     }
-    diff_list(a, b, true, visit, context);
-    diff_list(a, b, false, visit, context);
+    for (uint32_t i = 0; i < CONFIG_LISTS; i++)
+        diff_list(a, b, &config_lists[i], visit, context);
 }
 
-static void write_list(FILE *to, const struct vx_config *config, bool lcores)
+static void write_list(FILE *to, const struct vx_config *config, const struct config_list *list)
 {
-    uint32_t count = lcores ? config->lcore_count : config->port_count;
-    (void)fprintf(to, "    %s = {\n", lcores ? "lcores" : "ports");
-    for (uint32_t i = 0; i < count; i++) {
+    if (list_count(config, list) == 0)
+        return;
+    (void)fprintf(to, "    %s = {\n", list->section);
+    for (uint32_t i = 0; i < list_count(config, list); i++) {
         char text[ITEM_BYTES];
-        item_text(config, lcores, i, text);
+        item_text(config, list, i, text);
         (void)fprintf(to, "        %s,\n", text);
     }
     (void)fprintf(to, "    },\n");
@@ -106,8 +120,8 @@ static void write_keys(FILE *to, const struct vx_config *config)
 static bool write_all(FILE *to, const struct vx_config *config)
 {
     (void)fprintf(to, "-- Saved by veltrixd; the file before it is beside it as .before. What is not here has its default.\nreturn {\n");
-    write_list(to, config, true);
-    write_list(to, config, false);
+    for (uint32_t i = 0; i < CONFIG_LISTS; i++)
+        write_list(to, config, &config_lists[i]);
     write_keys(to, config);
     (void)fprintf(to, "}\n");
     return fflush(to) == 0 && ferror(to) == 0 && fsync(fileno(to)) == 0;

@@ -4,6 +4,7 @@
 #define VX_CONFIG_H
 
 #include "vx_base.h"
+#include "vx_mode.h"
 
 enum { VX_CPUS_MAX = 512, VX_PORTS_MAX = 8, VX_CONFIG_SHARD_OFF = 0 };
 enum vx_role { VX_ROLE_IO = 1, VX_ROLE_SHARD = 2, VX_ROLE_CONTROL = 4 };
@@ -28,11 +29,19 @@ struct vx_config_port {
     uint16_t busy_poll;  /* af_xdp: 0, or packets that the io lcore asks the kernel for when there are none */
     uint8_t spread;      /* enum vx_spread_mode */
 };
+struct vx_config_mode {
+    char name[VX_MATCH_NAME_BYTES];
+    struct vx_mode mode; /* whole after vx_config_load: the lists below are in it */
+    char roles[96], latency[96], equal[96], common[64]; /* lists with spaces in between */
+};
 struct vx_config {
     struct vx_config_lcore lcores[VX_CPUS_MAX];
     uint32_t lcore_count;
     struct vx_config_port ports[VX_PORTS_MAX];
     uint32_t port_count;
+    struct vx_config_mode modes[VX_MATCH_MODES_MAX];
+    uint32_t mode_count; /* 0: duels */
+    struct { char roles[256], attributes[128], sets[64]; } game; /* names with spaces in between */
     uint32_t idle_policy, idle_after_polls, idle_sleep_us; /* enum vx_idle */
     struct { bool huge; uint32_t mbufs; uint32_t arena_mib; } memory;
     struct {
@@ -44,7 +53,7 @@ struct vx_config {
     struct {
         uint32_t count; uint32_t ring_events; uint64_t seed;
         uint32_t hunts_max; /* per shard; 0: players / 2 */
-        uint32_t proposal_ms, search_ms, hunt_ms, idle_ms, repeat_ms, repeats_max, job_ms;
+        uint32_t proposal_ms, search_ms, hunt_ms, idle_ms, repeat_ms, repeats_max, job_ms, cooldown_ms;
         uint32_t speed_cm_s, chest_range_cm, strike_range_cm, chests;
     } shards;
     struct { uint32_t bans_max, sources, burst; uint64_t packets_per_s; char file[VX_PATH_BYTES]; } rules;
@@ -86,7 +95,7 @@ uint64_t vx_config_number(const struct vx_config *config, uint32_t index);
 int vx_config_set(struct vx_config *config, uint32_t index, const char *text, struct vx_error *error);
 /* The same from another configuration; only numbers, choices and booleans (VX_ASSERTed). */
 void vx_config_copy(struct vx_config *to, const struct vx_config *from, uint32_t index);
-/* Calls visit for each difference: the keys above, then "lcores[1]" … "ports[1]" …; a value is "" where there is none.
+/* Calls visit for each difference: the keys above, then "lcores[1]" … "ports[1]" … "modes[1]" …; a value is "" where there is none.
  * live: it can be changed while the system runs. */
 typedef void vx_config_difference(void *context, const char *name, const char *a, const char *b, bool live);
 void vx_config_diff(const struct vx_config *a, const struct vx_config *b, vx_config_difference *visit, void *context);

@@ -94,7 +94,7 @@ void modes_window(struct vx_shard *shard, uint32_t row, uint32_t points)
             vx_match_window_set(shard->match, i, row, points);
 }
 
-/* A word of a mode, or (arg8) the end of its words: then it holds, from the next match on. Who sends it has checked the whole;
+/* Words of a mode, or (arg8) the end of its words: then it holds, from the next match on. Who sends it has checked the whole;
  * what needs more seats than were taken at the start is not taken. */
 void modes_change(struct vx_shard *shard, const struct vx_event *event)
 {
@@ -104,8 +104,10 @@ void modes_change(struct vx_shard *shard, const struct vx_event *event)
     if (index >= shard->mode_count)
         return;
     struct vx_mode *next = &shard->modes_next[index];
-    if (event->arg8 == 0 && event->arg16 < VX_MODE_WORDS) {
-        ((uint32_t *)next)[event->arg16] = event->a;
+    if (event->arg8 == 0) {
+        const uint32_t words[] = { event->a, event->b, event->c };
+        for (uint32_t i = 0; i < sizeof(words) / sizeof(words[0]) && event->arg16 + i < VX_MODE_WORDS; i++)
+            ((uint32_t *)next)[event->arg16 + i] = words[i];
         return;
     }
     if (vx_mode_rules(next, vx_match_mode(shard->match, index)->name, shard->windows, &rules, &error) != 0 || vx_mode_players(next) > shard->seats_max) {

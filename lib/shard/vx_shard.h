@@ -20,7 +20,7 @@ enum vx_event_kind {
     VX_EVENT_RESUME,     /* undoes DRAIN and PAUSE */
     VX_EVENT_TUNE,       /* a setting: number = enum vx_shard_setting, a = its value, checked by who sends it */
     VX_EVENT_FORMULAS,   /* formulas that are kept as tables have another version: ask for the tables again */
-    VX_EVENT_MODE,       /* number = mode; a word of struct vx_mode: arg16 = which, a = its value; or, arg8 = 1, all words have come */
+    VX_EVENT_MODE,       /* number = mode; words of struct vx_mode: arg16 = the first, a, b, c = their values; or, arg8 = 1: all have come */
     VX_EVENT_KINDS,
 };
 /* JOIN: player = display id, io and session where it is reached, number = connection number (grows with every

@@ -2,14 +2,17 @@
 -- Load this file; netcode.lua and chacha20poly1305.lua lie beside it.
 local veltrix = Proto("veltrix", "Veltrix action protocol")
 
-local actions = { "FIND", "CANCEL", "ACCEPT", "DECLINE", "MOVE", "SUMMON", "STRIKE", "ACK", "LEAVE", "PING" }
+local actions = { "FIND", "CANCEL", "ACCEPT", "DECLINE", "MOVE", "SUMMON", "STRIKE", "ACK", "LEAVE", "PING",
+    "INVITE", "JOIN", "LEAVE_PARTY", "STATUS", "BLOCK" }
 local results = {
     [0x01] = "OK", [0x02] = "PONG", [0x03] = "ERROR", [0x04] = "REPEATED", [0x41] = "QUEUE_STATUS", [0x42] = "PROPOSAL",
     [0x43] = "HUNT_STARTED", [0x44] = "CHEST", [0x45] = "STRIKE_RESULT", [0x46] = "LOOT_GRANTED", [0x47] = "HUNT_ENDED",
+    [0x48] = "INVITED", [0x49] = "PARTY", [0x4a] = "PLACE", [0x4b] = "SEAT",
 }
 local codes = {
     [0] = "OK", "BUSY", "WRONG_STATE", "BAD_ARGUMENT", "TOO_FAST", "TOO_FAR", "TAKEN", "NOT_YOURS", "TIMED_OUT", "CANCELLED",
     "DECLINED", "LOST", "DRAWN", "ABANDONED", "FORMULA", "STALE", "DRAINING",
+    "NOT_HERE", "NOT_LEADER", "PARTY_FULL", "PARTY_APART", "NO_MODE", "ROLES", "NO_REGION", "COOLING_DOWN",
 }
 local CLIENT, SERVER, VERSION = 0x56, 0x76, 1
 

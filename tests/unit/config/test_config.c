@@ -85,6 +85,21 @@ static void what_is_left_out_has_a_default(void)
     CU_ASSERT_STRING_EQUAL(config.control.socket, "/run/veltrix/control.sock");
 }
 
+static void modes_are_read_whole(void)
+{
+    static const char text[] = GOOD("game={roles={'tank','healer'},attributes={'language'},sets={'platform'}},"
+                                    "modes={{name='duel'},{name='fives',size_min=5,size_max=5,roles={'healer=2'},latency={'1=60','2=80'},equal={'language=30000'},"
+                                    "common={'platform'},rating='plackett_luce',auto_accept=true,window_points=100}}");
+    CU_ASSERT_EQUAL_FATAL(load_bytes(text, strlen(text)), 0);
+    CU_ASSERT_EQUAL_FATAL(config.mode_count, 2);
+    const struct vx_mode *mode = &config.modes[1].mode;
+    struct vx_mode otherwise;
+    vx_mode_default(&otherwise);
+    CU_ASSERT_EQUAL(memcmp(&config.modes[0].mode, &otherwise, sizeof(otherwise)), 0);
+    CU_ASSERT(mode->size_min == 5 && mode->roles[0] == (1u << VX_MODE_ROLE_SHIFT | 2) && mode->latency_ms[1] == 80 && mode->equal_ms[0] == 30000);
+    CU_ASSERT(mode->common[0] == 1 && mode->rating == VX_MODE_PLACKETT_LUCE && mode->auto_accept == 1 && mode->window_points == 100);
+}
+
 static const struct refusal {
     const char *lua, *key, *says;
 } refusals[] = {
@@ -135,6 +150,21 @@ static const struct refusal {
     { WITH(IO "," CONTROL, "{kind='ring'}", ""), "ports[1].addresses is empty", "at least one" },
     { WITH(IO "," CONTROL, "{kind='ring',addresses={'10.0.0'}}", ""), "ports[1].addresses is \"10.0.0\"", "IPv4" },
     { WITH(IO "," CONTROL, "{kind='ring',addresses={'10.0.0.1'},queues=2}", ""), "ports[1].queues is 2", "queue 1 has none" },
+    { GOOD("modes={{}}"), "modes[1].name is absent", "text" },
+    { GOOD("modes=3"), "modes is 3", "a list of 0 to 16 tables" },
+    { GOOD("modes={{name='a'},{name='a'}}"), "modes[2].name is \"a\"", "another" },
+    { GOOD("modes={{name='a',size_min=6,size_max=5}}"), "modes[1]", "size_min 6" },
+    { GOOD("modes={{name='a',size_max=33}}"), "modes[1].size_max is 33", "from 1 to 32" },
+    { GOOD("modes={{name='a',rating='chess'}}"), "modes[1].rating is \"chess\"", "glicko2" },
+    { GOOD("game={roles={'tank'}},modes={{name='a',roles={'tnk=1'}}}"), "modes[1].roles is { tnk=1 }", "game.roles: tank" },
+    { GOOD("game={roles={'tank'}},modes={{name='a',roles={'tank'}}}"), "modes[1].roles", "ROLE=PLAYERS" },
+    { GOOD("game={roles={'tank'}},modes={{name='a',roles={'tank=2'}}}"), "modes[1]", "roles need 2 players" },
+    { GOOD("game={roles={'tank'}},modes={{name='a',size_min=3,size_max=3,roles={'tank=1','tank=1'}}}"), "modes[1].roles", "each role once" },
+    { GOOD("modes={{name='a',latency={'9=50'}}}"), "modes[1].latency is { 9=50 }", "regions from 1 to 8" },
+    { GOOD("modes={{name='a',latency={'2=50'}}}"), "modes[1]", "without a gap" },
+    { GOOD("modes={{name='a',latency={'1=fast'}}}"), "modes[1].latency", "REGION=MS" },
+    { GOOD("modes={{name='a',equal={'language'}}}"), "modes[1].equal", "game.attributes" },
+    { GOOD("game={sets={'platform'}},modes={{name='a',common={'platform=5'}}}"), "modes[1].common", "game.sets" },
     { "return 7", "the file's result is 7", "return {" },
     { "", "the file's result is absent", "return {" },
     { "return {\n  lcores = = }", ":2:", "unexpected" },
@@ -169,6 +199,7 @@ int main(void)
         { "the two-core example loads", two_core_example_loads },
         { "the c5.metal example loads", c5_metal_example_loads },
         { "what is left out has a default", what_is_left_out_has_a_default },
+        { "modes are read whole", modes_are_read_whole },
         { "what is wrong is refused in a sentence", what_is_wrong_is_refused_in_a_sentence },
         { "a missing file is named", a_missing_file_is_named },
     };

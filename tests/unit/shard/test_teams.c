@@ -401,8 +401,10 @@ static void test_mode_changes_live(void)
     CU_ASSERT_EQUAL(proposal_of(1), 0);
     struct vx_mode wide = modes[DUEL].mode;
     wide.window_points = 2000;
-    for (uint32_t word = 0; word < VX_MODE_WORDS; word++) {
-        struct vx_event event = { .kind = VX_EVENT_MODE, .number = DUEL, .arg16 = (uint16_t)word, .a = ((const uint32_t *)&wide)[word] };
+    uint32_t words[VX_MODE_WORDS + 2] = { 0 };
+    memcpy(words, &wide, sizeof(wide));
+    for (uint32_t word = 0; word < VX_MODE_WORDS; word += 3) {
+        struct vx_event event = { .kind = VX_EVENT_MODE, .number = DUEL, .arg16 = (uint16_t)word, .a = words[word], .b = words[word + 1], .c = words[word + 2] };
         world_step(&world, &event, 1);
     }
     world_wait(&world, 1000, true, true);
