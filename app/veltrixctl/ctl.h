@@ -3,6 +3,7 @@
  *
  *   main.c  options, one command   connection.c  the socket   print.c, status.c  answers   local.c  commands of its own
  *   prompt.c  many, typed          watch.c  again and again   top.c  the whole screen      words.c  a line's words
+ *   formula.c files of formulas    formula_try*.c  a formula run here      token*.c  connect tokens
  *
  * What commands there are and what they take is the server's table (`help`); the words are sent as they were typed. */
 #ifndef VX_CTL_H
@@ -12,6 +13,7 @@
 
 enum {
     CTL_WORDS_MAX = 64,
+    CTL_LINE_BYTES = 4096,
     EXIT_FAILED = 1,
     EXIT_USAGE = 2,
     EXIT_NO_CONNECTION = 3,
@@ -58,9 +60,12 @@ int ctl_watch(struct ctl *ctl, const char *const *words, size_t count, double ev
 /* Prints what comes unasked until it ends, or Ctrl-C. */
 int ctl_feed(struct ctl *ctl);
 extern const struct vx_control_command ctl_top_commands[];
-/* formula.c: `formula push|check|gate FILE` sends what is in the file and tells how it goes; `formula diff` shows two texts as diff(1)
- * does. False: the words are none of these, and *exit_status is not set. */
+/* formula.c: `formula push|check|gate FILE` sends what is in the file and tells how it goes; `formula record` fetches players' jobs;
+ * `formula try` needs no server; `formula diff` shows two texts as diff(1) does. False: the words are none of these, and *exit_status is not set. */
 bool ctl_formula(struct ctl *ctl, const char *const *words, size_t count, int *exit_status);
+/* "battle.lua", "old/battle-2.lua": "battle"; NULL: the name says none. */
+const char *ctl_formula_kind(const char *path);
+#define CTL_FORMULA_NAMES "expected a file named battle.lua, loot.lua, pairing.lua, rating.lua or score.lua, or battle-ANYTHING.lua and so on"
 /* The words name a local command: does it and sets *exit_status. */
 bool ctl_local(struct ctl *ctl, const char *const *words, size_t count, int *exit_status);
 

@@ -1,5 +1,6 @@
 /* `formula push|check|gate FILE`: reads the file, sends its text, and tells how it goes until it has ended; the exit status says
- * how. `formula diff`: two texts through diff(1). The other `formula` commands are the server's alone. */
+ * how. `formula record KIND FILE`: players' jobs into a file. `formula diff`: two texts through diff(1). `formula try` is in files of
+ * its own; the other `formula` commands are the server's alone. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,13 +89,13 @@ static int follow(struct ctl *ctl, bool with_table)
     return rc;
 }
 
-/* "battle.lua", whatever its folder: which kind it is. */
-static const char *kind_of(const char *path)
+const char *ctl_formula_kind(const char *path)
 {
     const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
     for (uint32_t kind = 0; kind < VX_FORMULA_KINDS; kind++) {
         const char *known = vx_formula_abouts[kind].name;
-        if (strncmp(name, known, strlen(known)) == 0 && strcmp(name + strlen(known), ".lua") == 0)
+        const char *rest = name + strlen(known), *end = strrchr(name, '.');
+        if (strncmp(name, known, strlen(known)) == 0 && (*rest == '.' || *rest == '-') && strcmp(end, ".lua") == 0)
             return known;
     }
     return NULL;
@@ -111,9 +112,9 @@ static int send_file(struct ctl *ctl, const char *const *words, size_t count)
 {
     struct vx_formula_text text;
     struct vx_error error;
-    const char *kind = kind_of(words[2]);
+    const char *kind = ctl_formula_kind(words[2]);
     if (kind == NULL)
-        return ctl_complain(EXIT_USAGE, words[2], "expected a file named battle.lua, loot.lua, pairing.lua, rating.lua or score.lua");
+        return ctl_complain(EXIT_USAGE, words[2], CTL_FORMULA_NAMES);
     if (vx_formula_text_read(words[2], &text, &error) != 0)
         return ctl_complain(EXIT_USAGE, words[2], error.text);
     json_t *list = json_pack("[s,s,s]", words[0], words[1], kind), *result = NULL, *body = json_sprintf("text=%.*s", (int)text.bytes, text.text); /* by name: a comment begins like an option */
@@ -128,6 +129,59 @@ static int send_file(struct ctl *ctl, const char *const *words, size_t count)
     free((char *)text.text);
     return rc == 0 ? follow(ctl, strcmp(words[1], "check") != 0) : rc;
 }
+
+/* ---- players' jobs into a file ---- */
+
+/* The columns are the keys of the first job. */
+static bool csv_write(FILE *to, const json_t *jobs)
+{
+    const char *name, *comma = "";
+    json_t *value, *first = json_array_get(jobs, 0);
+    json_object_foreach(first, name, value) {
+        (void)fprintf(to, "%s%s", comma, name);
+        comma = ",";
+    }
+    for (size_t i = 0; i < json_array_size(jobs); i++) {
+        comma = "\n";
+        json_object_foreach(first, name, value) {
+            (void)fprintf(to, "%s%.17g", comma, json_number_value(json_object_get(json_array_get(jobs, i), name)));
+            comma = ",";
+        }
+    }
+    (void)fprintf(to, "\n");
+    return ferror(to) == 0;
+}
+
+static int jobs_save(const char *path, const json_t *jobs)
+{
+    size_t bytes = strlen(path);
+    FILE *to = fopen(path, "we");
+    if (to == NULL)
+        return ctl_complain(EXIT_FAILED, path, strerror(errno));
+    bool as_json = bytes > 5 && strcmp(path + bytes - 5, ".json") == 0;
+    bool good = as_json ? json_dumpf(jobs, to, JSON_INDENT(1)) == 0 : csv_write(to, jobs);
+    good &= fclose(to) == 0;
+    return good ? 0 : ctl_complain(EXIT_FAILED, path, "cannot be written");
+}
+
+static int record(struct ctl *ctl, const char *kind, const char *path)
+{
+    json_t *words = json_pack("[s,s,s]", "formula", "record", kind), *result = NULL, *jobs = NULL;
+    int rc = ask(ctl, words, &result);
+    json_decref(words);
+    json_decref(result);
+    rc = rc == 0 ? follow(ctl, false) : rc;
+    if (rc != 0)
+        return rc;
+    words = json_pack("[s,s,s]", "formula", "jobs", kind);
+    rc = ask(ctl, words, &jobs);
+    rc = rc == 0 ? jobs_save(path, jobs) : rc;
+    json_decref(words);
+    json_decref(jobs);
+    return rc;
+}
+
+/* ---- two texts ---- */
 
 static int temporary(char path[32], const json_t *text)
 {
@@ -166,6 +220,27 @@ static int show_diff(struct ctl *ctl, const char *const *words, size_t count)
     return rc;
 }
 
+/* NAME=VALUE words, however many, become the one argument `inputs`. */
+static int try_inputs(struct ctl *ctl, const char *const *words, size_t count)
+{
+    char inputs[CTL_LINE_BYTES] = "inputs=";
+    const char *kept[CTL_WORDS_MAX + 1];
+    size_t kept_count = 0, used = strlen(inputs), begun = used;
+    int rc = 0;
+    for (size_t i = 0; i < count && i < CTL_WORDS_MAX; i++) {
+        if (i < 3 || words[i][0] == '-' || strchr(words[i], '=') == NULL)
+            kept[kept_count++] = words[i];
+        else if (used < sizeof(inputs))
+            used += (size_t)snprintf(inputs + used, sizeof(inputs) - used, "%s%s", used > begun ? " " : "", words[i]);
+    }
+    if (used >= sizeof(inputs))
+        return ctl_complain(EXIT_USAGE, "formula try", "the inputs are too long");
+    if (used > begun)
+        kept[kept_count++] = inputs;
+    (void)ctl_local(ctl, kept, kept_count, &rc);
+    return rc;
+}
+
 bool ctl_formula(struct ctl *ctl, const char *const *words, size_t count, int *exit_status)
 {
     if (count < 3 || strcmp(words[0], "formula") != 0)
@@ -173,6 +248,14 @@ bool ctl_formula(struct ctl *ctl, const char *const *words, size_t count, int *e
     bool takes_file = strcmp(words[1], "push") == 0 || strcmp(words[1], "check") == 0 || strcmp(words[1], "gate") == 0;
     if (takes_file && (strchr(words[2], '.') != NULL || access(words[2], R_OK) == 0)) {
         *exit_status = send_file(ctl, words, count);
+        return true;
+    }
+    if (strcmp(words[1], "try") == 0) {
+        *exit_status = try_inputs(ctl, words, count);
+        return true;
+    }
+    if (strcmp(words[1], "record") == 0 && count == 4) {
+        *exit_status = record(ctl, words[2], words[3]);
         return true;
     }
     if (strcmp(words[1], "diff") == 0 && !ctl->json) {

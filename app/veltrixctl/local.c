@@ -3,18 +3,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "formula_try.h"
 #include "token.h"
 
 const struct vx_control_command *const ctl_local_commands[] = {
     token_commands,
     ctl_top_commands,
+    formula_try_commands,
     NULL,
 };
 
-/* A first word of our commands: alone it is answered by what may follow it. */
+/* A first word of our commands: alone it is answered by what may follow it. But for `formula`, of which the server has most. */
 static bool begins_ours(const char *word)
 {
     size_t bytes = strlen(word);
+    if (strcmp(word, "formula") == 0)
+        return false;
     for (const struct vx_control_command *const *table = ctl_local_commands; *table != NULL; table++)
         for (const struct vx_control_command *command = *table; command->name != NULL; command++)
             if (strncmp(command->name, word, bytes) == 0 && command->name[bytes] == ' ')

@@ -69,7 +69,7 @@ static int ask_server(struct ctl *ctl, const char *const *words, size_t count)
 int ctl_run(struct ctl *ctl, const char *const *words, size_t count)
 {
     int rc;
-    return ctl_local(ctl, words, count, &rc) || ctl_formula(ctl, words, count, &rc) ? rc : ask_server(ctl, words, count);
+    return ctl_formula(ctl, words, count, &rc) || ctl_local(ctl, words, count, &rc) ? rc : ask_server(ctl, words, count);
 }
 
 /* --watch may stand among the command's own words, for it is of no command. Takes it out; false: its value is none. */

@@ -9,7 +9,7 @@
 
 #include "ctl.h"
 
-enum { LINE_BYTES = 4096, HISTORY_LINES = 1000 };
+enum { LINE_BYTES = CTL_LINE_BYTES, HISTORY_LINES = 1000 };
 
 /* For the completion functions, which libedit calls without a context. */
 static struct {

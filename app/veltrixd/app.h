@@ -50,7 +50,6 @@ struct app {
     struct vx_config config;
     struct vx_config saved; /* control: rw; what the file says, as far as we know: what differs from it is drift */
     const char *config_path;
-    const char *install_folder; /* lua/ and the worker's program are found from here */
     bool no_huge;
     uint64_t cycles_per_s, started_cycles;
     struct app_lcore lcores[VX_IO_LCORES_MAX + VX_SHARD_LCORES_MAX];

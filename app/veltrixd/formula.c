@@ -5,17 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "formulas.h"
 #include "vx_log.h"
 
-/* The worker lies beside this program; in a build tree each program has its folder. The runtime lies beside the formulas. */
+/* The runtime lies beside the formulas. Without a worker's program the start says what is missing. */
 static void paths_find(const struct app *app, struct app_formulas *own)
 {
-    (void)snprintf(own->worker, VX_PATH_BYTES, "%s/veltrix-formula-worker", app->install_folder);
-    if (access(own->worker, X_OK) != 0)
-        (void)snprintf(own->worker, VX_PATH_BYTES, "%s/../veltrix-formula-worker/veltrix-formula-worker", app->install_folder);
+    if (!vx_formula_worker_find(own->worker))
+        (void)snprintf(own->worker, VX_PATH_BYTES, "veltrix-formula-worker");
     (void)snprintf(own->runtime, VX_PATH_BYTES, "%s/../runtime", app->config.formulas.folder);
     own->gate.trial = (struct vx_trial_config){ .worker_path = own->worker, .runtime_folder = own->runtime, .cpu = app->control_cpu, .memory_mib = app->config.formulas.memory_mib };
 }

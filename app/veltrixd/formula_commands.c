@@ -106,6 +106,30 @@ static json_t *on_push(void *context, struct vx_control_call *call, struct vx_er
     return begin(context, call, UNTIL_LIVE, error);
 }
 
+static json_t *on_record(void *context, struct vx_control_call *call, struct vx_error *error)
+{
+    return begin(context, call, UNTIL_RECORDED, error);
+}
+
+/* What the file of a captured set holds: `formula try` reads it. */
+static json_t *on_jobs(void *context, struct vx_control_call *call, struct vx_error *error)
+{
+    const struct patch *patch = &((const struct app *)context)->formulas->patch;
+    uint32_t kind = kind_of(call);
+    const struct vx_formula_about *about = &vx_formula_abouts[kind];
+    if (patch->recorded_count == 0 || patch->recorded_kind != kind || patch->stage == PATCH_RECORDING)
+        return vx_control_fail(call, error, VX_CONTROL_NOT_FOUND, "no jobs of %s were recorded last; `formula record %s` does it", about->name, about->name);
+    json_t *rows = json_array();
+    for (uint32_t i = 0; i < patch->recorded_count; i++) {
+        json_t *row = json_object();
+        for (unsigned k = 0; k < about->input_count; k++)
+            (void)json_object_set_new(row, about->inputs[k].name, json_real((double)patch->recorded[i].in[k]));
+        (void)json_object_set_new(row, "seed", json_integer((json_int_t)patch->recorded[i].seed));
+        (void)json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
 static json_t *versions_now(const struct app *app)
 {
     json_t *now = json_object();
@@ -231,6 +255,7 @@ static json_t *on_diff(void *context, struct vx_control_call *call, struct vx_er
 #define KINDS "battle loot pairing rating score"
 #define KIND(place) { "kind", VX_ARGUMENT_WORD, place, 0, 0, KINDS, "", "which formula" }
 #define TEXT { "text", VX_ARGUMENT_TEXT, VX_ARGUMENT_NEEDED, 1, VX_FORMULA_TEXT_BYTES_MAX, NULL, "", "the file's text; veltrixctl takes FILE in place of kind and text, and reads it" }
+static const struct vx_control_argument one_kind_arguments[] = { KIND(VX_ARGUMENT_NEEDED), { .name = NULL } };
 static const struct vx_control_argument kind_arguments[] = { KIND(VX_ARGUMENT_OPTIONAL), { .name = NULL } };
 static const struct vx_control_argument text_arguments[] = { KIND(VX_ARGUMENT_NEEDED), TEXT, { .name = NULL } };
 static const struct vx_control_argument push_arguments[] = {
@@ -257,6 +282,8 @@ const struct vx_control_command app_formula_commands[] = {
     { "formula history", VX_CONTROL_LOOK, "who did what to formulas, and what came of it; the newest first", "", kind_arguments, on_history },
     { "formula show", VX_CONTROL_LOOK, "a version's text; the live one's without a number", "", version_arguments, on_show },
     { "formula diff", VX_CONTROL_LOOK, "the texts of two versions", "", diff_arguments, on_diff },
+    { "formula record", VX_CONTROL_ADMIN, "copies up to 2,048 of players' jobs, for at most 2 s; `formula jobs` has them", "the worker copies batches that it answers", one_kind_arguments, on_record },
+    { "formula jobs", VX_CONTROL_LOOK, "the jobs that were recorded last, by `formula record` or for the gate", "", one_kind_arguments, on_jobs },
     { "formula check", VX_CONTROL_ADMIN, "begins a check of the file alone; `formula status` has the outcome", "a worker on the control core, for some milliseconds", text_arguments, on_check },
     { "formula gate", VX_CONTROL_ADMIN, "begins a check and the measurement beside the live version", "a worker on the control core, for about a second", text_arguments, on_gate },
     { "formula push", VX_CONTROL_ADMIN, "begins its way to the players: gate, shadow, canary, live", "each shard's next batch, when it is live there", push_arguments, on_push },

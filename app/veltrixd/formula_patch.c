@@ -9,7 +9,7 @@
 #include "formulas.h"
 #include "vx_log.h"
 
-enum { RECORDING_MS = 300, LOOK_MS = 500 };
+enum { RECORDING_MS = 300, RECORDING_ALONE_MS = 2000, LOOK_MS = 500 };
 
 const char *patch_stage_name(enum patch_stage stage)
 {
@@ -79,6 +79,14 @@ static void gate_begin(struct app *app)
     end(app, false, "failed", "no thread for the gate");
 }
 
+static void recorded_end(struct app *app)
+{
+    const struct patch *patch = &app->formulas->patch;
+    char sentence[80];
+    (void)snprintf(sentence, sizeof(sentence), "%u jobs of players", patch->recorded_count);
+    end(app, patch->recorded_count > 0, "recorded", sentence);
+}
+
 static void recording_turn(struct app *app)
 {
     static struct vx_formula_sample sample; /* 4 KiB */
@@ -86,7 +94,11 @@ static void recording_turn(struct app *app)
     while (patch->recorded_count < RECORDED_MAX && vx_formula_sample(app->formula, &sample))
         for (uint32_t i = 0; sample.kind == patch->kind && i < sample.count && patch->recorded_count < RECORDED_MAX; i++)
             patch->recorded[patch->recorded_count++] = sample.jobs[i];
-    if (patch->recorded_count == RECORDED_MAX || rte_rdtsc() >= patch->due_cycles)
+    if (patch->recorded_count < RECORDED_MAX && rte_rdtsc() < patch->due_cycles)
+        return;
+    if (patch->until == UNTIL_RECORDED)
+        recorded_end(app);
+    else
         gate_begin(app);
 }
 
@@ -244,7 +256,7 @@ bool patch_begin(struct app *app, const struct patch *wanted, const char *text, 
         return vx_error_set(error, 0, "no memory for the text") != 0;
     patch->until = wanted->until;
     patch->kind = wanted->kind;
-    patch->version = 0;
+    patch->version = wanted->until == UNTIL_RECORDED ? app->formulas->versions[wanted->kind] : 0;
     patch->canary_shards = wanted->canary_shards;
     patch->for_s = wanted->for_s;
     patch->shadow_s = wanted->shadow_s;
@@ -254,14 +266,15 @@ bool patch_begin(struct app *app, const struct patch *wanted, const char *text, 
     patch->text = copy;
     patch->bytes = bytes;
     patch->recorded_count = 0;
+    patch->recorded_kind = wanted->kind;
     patch->has_report = false;
     patch->outcome[0] = patch->sentence[0] = '\0';
     patch->canary.verdict = (struct vx_canary_verdict){ 0 };
     patch->shadow.jobs = 0;
     patch->stage = PATCH_RECORDING;
-    patch->due_cycles = in_ms(app, patch->until == UNTIL_CHECKED ? 0 : RECORDING_MS);
+    patch->due_cycles = in_ms(app, patch->until == UNTIL_CHECKED ? 0 : patch->until == UNTIL_RECORDED ? RECORDING_ALONE_MS : RECORDING_MS);
     vx_formula_sampling(app->formula, patch->until != UNTIL_CHECKED);
-    app->formulas->pushes++;
+    app->formulas->pushes += wanted->until == UNTIL_LIVE;
     return true;
 }
 

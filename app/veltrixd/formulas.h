@@ -16,7 +16,7 @@
 
 #define PATCH_STAGES(X)                                                                            \
     X(IDLE, "idle", "nothing is on its way")                                                       \
-    X(RECORDING, "recording", "jobs of players are copied for the gate")                           \
+    X(RECORDING, "recording", "jobs of players are copied")                                        \
     X(GATE, "gate", "measured beside the live version, away from players")                         \
     X(SHADOW, "shadow", "evaluated beside the live version on players' jobs; its answers are not used") \
     X(CANARY, "canary", "live on some shards")                                                     \
@@ -26,7 +26,7 @@ enum patch_stage {
     PATCH_STAGES(PATCH_STAGE_ENUM)
 #undef PATCH_STAGE_ENUM
 };
-enum patch_until { UNTIL_LIVE, UNTIL_CHECKED, UNTIL_GATED };
+enum patch_until { UNTIL_LIVE, UNTIL_CHECKED, UNTIL_GATED, UNTIL_RECORDED };
 enum { RECORDED_MAX = 2048, WHO_BYTES = 40, WHY_BYTES = VX_VERSIONS_WORDS_BYTES };
 
 struct shadow_output { /* candidate less live */
@@ -55,7 +55,7 @@ struct patch {
     uint32_t canary_shards, for_s, shadow_s, timeout_s;
     uint64_t due_cycles;    /* of a stage that lasts */
     struct vx_job recorded[RECORDED_MAX];
-    uint32_t recorded_count;
+    uint32_t recorded_count, recorded_kind; /* kept until the next recording */
     struct { /* the gate's thread: rw until done, then control */
         pthread_t thread;
         int done, rc; /* done: atomic */

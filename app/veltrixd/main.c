@@ -2,7 +2,6 @@
  * Exit: 0 stopped cleanly and every account balances, 1 could not start, 2 usage, 3 accounts do not balance. */
 #include <errno.h>
 #include <getopt.h>
-#include <libgen.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_launch.h>
@@ -42,17 +41,6 @@ static int print_commands(void)
     int rc = json_dumpf(help, stdout, JSON_INDENT(1));
     json_decref(help);
     return printf("\n") < 0 || rc != 0;
-}
-
-/* Where the program itself lies: the worker is beside it. */
-static const char *own_folder(void)
-{
-    static char path[VX_PATH_BYTES];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
-    if (length <= 0)
-        return ".";
-    path[length] = '\0';
-    return dirname(path);
 }
 
 static int wait_ready(struct app *app, struct vx_error *error)
@@ -216,6 +204,5 @@ int main(int argc, char **argv)
         (void)printf("%s: good\n", app.config_path);
         return 0;
     }
-    app.install_folder = own_folder();
     return run(&app, argv[0]);
 }

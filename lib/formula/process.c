@@ -37,6 +37,21 @@ void formula_sleep_us(long us)
     (void)nanosleep(&time, NULL);
 }
 
+bool vx_formula_worker_find(char path[VX_PATH_BYTES])
+{
+    static const char *const places[] = { "", "/../veltrix-formula-worker" };
+    char own[VX_PATH_BYTES];
+    ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - 1);
+    if (length <= 0)
+        return false;
+    own[length] = '\0';
+    *strrchr(own, '/') = '\0'; /* the kernel's paths begin with one */
+    for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+        if (snprintf(path, VX_PATH_BYTES, "%s%s/veltrix-formula-worker", own, places[i]) < VX_PATH_BYTES && access(path, X_OK) == 0)
+            return true;
+    return false;
+}
+
 int formula_launch_set(struct formula_launch *launch, const char *worker_path, const char *runtime_folder, struct vx_error *error)
 {
     const struct {

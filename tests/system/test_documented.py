@@ -111,6 +111,8 @@ HOW = [
     (r"tools/sim --seeds 1\.\.40", run_by_ci("sim_seeds")),
     (r"veltrixd --config \S+(?: --no-huge)?", daemon),
     (r"veltrixctl formula push battle\.lua .*", run_by_ci("operators_formula")),
+    (r"veltrixctl formula record .*|veltrixctl formula try .* --jobs .*", run_by_ci("operators_try")),
+    (r"veltrixctl formula try .*", in_the_tree),
     (r"(?:veltrixd|veltrixctl) .*", as_it_stands),
 ]
 
