@@ -102,6 +102,7 @@ HOW = [
     (r"perf/compare --json \S+", shortened("--rounds 1 --seconds 0.4", keys=COMPARE_KEYS)),
     (r"perf/formula-patches --json \S+", run_by_ci("formula_patches")),
     (r"perf/netcode --json \S+", run_by_ci("netcode_disturbed")),
+    (r"perf/pktgen/pcaps build/pktgen .*", in_the_tree),
     (r"perf/micro/run --json \S+", shortened("--rounds 1", keys=MICRO_KEYS)),
     (r"build/perf/formula/vx_bench_formula --formulas FOLDER", shortened("--repeats 3 --batches 200", says="battle")),
     (r"build/perf/match/vx_bench_match --rounds 1", in_the_tree),
