@@ -1,5 +1,6 @@
 /* `status`: what lcores, ports, shards, formulas and the ledger have counted. Control thread. */
 #include "operate.h"
+#include "vx_log.h"
 
 static json_t *integer(const uint64_t *counter)
 {
@@ -202,8 +203,9 @@ bool app_accounts_balance(const struct app *app, bool print)
     struct vx_shard_counters sum;
     shards_sum(app, &sum, NULL);
     uint64_t ended = sum.actions_answered + sum.actions_refused + sum.actions_repeated + sum.actions_busy + sum.actions_dropped_gone + sum.actions_pending;
+    bool balance = packets == accounted && actions == queued + shed && queued >= sum.actions_in && sum.actions_in == ended;
     if (print)
-        (void)fprintf(stderr, "veltrixd: packets %lu = accounted %lu; actions %lu = queued %lu + shed %lu; queued = taken %lu; taken = ended %lu\n", packets, accounted,
+        vx_log(balance ? VX_LOG_NOTICE : VX_LOG_ERROR, "stop", NULL, "packets %lu = accounted %lu; actions %lu = queued %lu + shed %lu; queued = taken %lu; taken = ended %lu", packets, accounted,
                       actions, queued, shed, sum.actions_in, ended);
-    return packets == accounted && actions == queued + shed && queued >= sum.actions_in && sum.actions_in == ended;
+    return balance;
 }

@@ -167,6 +167,27 @@ static json_t *on_tune(void *context, struct vx_control_call *call, struct vx_er
     return value == NULL ? key_json(app, (uint32_t)index) : set_key(app, call, (uint32_t)index, value, error);
 }
 
+static json_t *on_log_level(void *context, struct vx_control_call *call, struct vx_error *error)
+{
+    struct app *app = context;
+    const char *level = vx_control_text(call, "level", NULL);
+    int index = vx_config_key_find("log.level");
+    VX_ASSERT(index >= 0);
+    if (level != NULL) {
+        if (!vx_control_may_change(call, "to change what is logged", error))
+            return NULL;
+        json_t *row = set_key(app, call, (uint32_t)index, level, error);
+        if (row == NULL)
+            return NULL;
+        json_decref(row);
+    }
+    return json_pack("{s:s,s:I,s:I}", "level", vx_log_level_name(vx_log_level()), "held_back", (json_int_t)vx_log_suppressed(), "not_read", (json_int_t)vx_log_lost());
+}
+
+static const struct vx_control_argument log_level_arguments[] = {
+    { "level", VX_ARGUMENT_WORD, VX_ARGUMENT_OPTIONAL, 0, 0, "error warning notice info debug", "", "the least level of lines; none: show it, and how many lines were lost" },
+    { .name = NULL },
+};
 static const struct vx_control_argument tune_arguments[] = {
     { "key", VX_ARGUMENT_TEXT, VX_ARGUMENT_OPTIONAL, 1, VX_NAME_BYTES - 1, NULL, "", "a key of the configuration; none: all that can be changed while it runs" },
     { "value", VX_ARGUMENT_TEXT, VX_ARGUMENT_OPTIONAL, 0, VX_PATH_BYTES, NULL, "", "its new value; none: show it" },
@@ -176,5 +197,6 @@ static const struct vx_control_argument tune_arguments[] = {
 const struct vx_control_command app_tune_commands[] = {
     { "tune", VX_CONTROL_MIXED, "shows or changes what can be changed while it runs", "the running system, from when its row says; a restart forgets it unless it is saved",
       tune_arguments, on_tune },
+    { "log level", VX_CONTROL_MIXED, "shows or changes what is logged, and what was not", "the next line; the same as tune log.level", log_level_arguments, on_log_level },
     { .name = NULL },
 };

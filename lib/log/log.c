@@ -1,11 +1,14 @@
 /* Levels, buckets and the two ways out. */
 #include "vx_log.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <systemd/sd-journal.h>
@@ -28,8 +31,11 @@ static struct {
     pthread_mutex_t lock;
     const char *program;
     bool to_journal, on_terminal;
+    bool is_socket;          /* stderr */
+    uint64_t unread;    /* lines since the last one that found room */
     enum vx_log_level level; /* atomic */
     uint64_t suppressed;     /* atomic */
+    uint64_t lost;           /* atomic */
     struct topic topics[TOPICS_MAX];
 } state = { .lock = PTHREAD_MUTEX_INITIALIZER, .program = "veltrix", .level = VX_LOG_INFO };
 
@@ -65,6 +71,11 @@ uint64_t vx_log_suppressed(void)
     return __atomic_load_n(&state.suppressed, __ATOMIC_RELAXED);
 }
 
+uint64_t vx_log_lost(void)
+{
+    return __atomic_load_n(&state.lost, __ATOMIC_RELAXED);
+}
+
 /* JOURNAL_STREAM is "device:inode" of the journal's stream; another stderr means that somebody has redirected it. */
 static bool stderr_is_journal(void)
 {
@@ -75,9 +86,29 @@ static bool stderr_is_journal(void)
            status.st_ino == inode;
 }
 
+/* A pipe or a terminal is opened anew and takes stderr's place, because O_NONBLOCK belongs to the open file, which the shell
+ * that started us shares. What writes to stderr without this log (libraries, the formula worker, a crash's stack) is
+ * then never held up either. Files are always ready; sockets are asked call by call. */
+static void stderr_open(void)
+{
+    struct stat status;
+    if (fstat(STDERR_FILENO, &status) != 0)
+        return;
+    state.is_socket = S_ISSOCK(status.st_mode);
+    if (!S_ISFIFO(status.st_mode) && !S_ISCHR(status.st_mode))
+        return;
+    int fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return; /* put_line looks before it writes */
+    (void)dup2(fd, STDERR_FILENO);
+    (void)close(fd);
+}
+
 void vx_log_open(const char *program)
 {
     state.program = program;
+    state.unread = 0;
+    stderr_open();
     state.to_journal = stderr_is_journal() && access(JOURNAL_SOCKET, W_OK) == 0;
     state.on_terminal = isatty(STDERR_FILENO) == 1;
 }
@@ -114,14 +145,32 @@ static bool topic_passes(struct topic *topic)
     return true;
 }
 
+/* Whether there was room. A line is shorter than PIPE_BUF: all of it is written, or nothing. Where the pipe could not be
+ * opened anew, a look before the write has to do: only another writer's line in between could make it wait. */
+static bool put_line(const char *line, size_t bytes)
+{
+    struct pollfd room = { .fd = STDERR_FILENO, .events = POLLOUT };
+    if (state.is_socket)
+        return send(STDERR_FILENO, line, bytes, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
+    return poll(&room, 1, 0) == 1 && write(STDERR_FILENO, line, bytes) > 0;
+}
+
 static void to_stderr(enum vx_log_level level, const char *topic, const struct vx_log_field *fields, const char *text)
 {
-    char line[LINE_BYTES];
-    int used = state.on_terminal ? 0 : snprintf(line, sizeof(line), "<%d>", priorities[level]);
-    used += snprintf(line + used, sizeof(line) - (size_t)used, "%s: %s: %s", state.program, topic, text);
+    char line[LINE_BYTES + 64];
+    int used = state.on_terminal ? 0 : snprintf(line, LINE_BYTES, "<%d>", priorities[level]);
+    used += snprintf(line + used, LINE_BYTES - (size_t)used, "%s: %s: %s", state.program, topic, text);
     for (; fields != NULL && fields->name != NULL && used < LINE_BYTES; fields++)
-        used += snprintf(line + used, sizeof(line) - (size_t)used, " %s=%s", fields->name, fields->value);
-    (void)fprintf(stderr, "%.*s\n", LINE_BYTES, line);
+        used += snprintf(line + used, LINE_BYTES - (size_t)used, " %s=%s", fields->name, fields->value);
+    used = used < LINE_BYTES ? used : LINE_BYTES - 1;
+    used += state.unread == 0 ? 0 : snprintf(line + used, sizeof(line) - 1 - (size_t)used, " (%lu lines before this were not read)", state.unread);
+    line[used++] = '\n';
+    if (put_line(line, (size_t)used)) {
+        state.unread = 0;
+        return;
+    }
+    state.unread++;
+    (void)__atomic_add_fetch(&state.lost, 1, __ATOMIC_RELAXED);
 }
 
 static void to_journal(enum vx_log_level level, const char *topic, const struct vx_log_field *fields, const char *text)

@@ -31,11 +31,15 @@ const char *vx_log_level_name(enum vx_log_level level);
 void vx_log_level_set(enum vx_log_level level);
 enum vx_log_level vx_log_level(void);
 /* To journald when stderr is the journal's own stream (JOURNAL_STREAM, systemd.exec(5)), else to stderr as
- * `<priority>program: topic: text FIELD=value`, without the priority on a terminal. Call once, before any thread. */
+ * `<priority>program: topic: text FIELD=value`, without the priority on a terminal. A pipe or a terminal
+ * becomes non-blocking for this process and its children. Call once, before any thread. */
 void vx_log_open(const char *program);
 /* fields: NULL or a list that ends with a NULL name; borrowed. topic: a literal, at most 32 different ones. */
 void vx_log(enum vx_log_level level, const char *topic, const struct vx_log_field *fields, const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* Lines that were held back since the start. */
 uint64_t vx_log_suppressed(void);
+/* Lines that found no room since the start: stderr is a pipe, a socket or a terminal that nobody reads. The next line that
+ * finds room says how many; nobody ever waits. */
+uint64_t vx_log_lost(void);
 
 #endif

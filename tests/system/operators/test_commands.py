@@ -97,6 +97,15 @@ def memory():
     assert any("segments" in row["line"] or "reserved" in row["line"] for row in result["mimalloc"]), result["mimalloc"][:3]
 
 
+def log_level():
+    """What is logged changes at once; what is wrong is refused with the words that may be said."""
+    assert server.ask("log level") == {"level": "info", "held_back": 0, "not_read": 0}
+    assert server.ask("log level", level="debug")["level"] == "debug"
+    assert server.ask("tune", key="log.level")["value"] == '"debug"'
+    refused("bad_argument", "warning", server.ask, "log level", level="loud")
+    server.ask("log level", level="info")
+
+
 def trace():
     feed = Client(server.socket)
     result = feed.ask("trace", every=1, count=200)
@@ -210,7 +219,7 @@ def shutdown_with_drain():
 
 if __name__ == "__main__":
     code = run([("lcores and rates", each_lcore), ("shards and queues", each_shard), ("player and match", one_player_one_match), ("shard pause, drain, resume", pause_drain_resume),
-                ("mem", memory), ("trace", trace), ("a trace that nobody reads", a_trace_that_nobody_reads), ("capture", capture), ("--watch and scripts", watch_and_script),
+                ("mem", memory), ("log level", log_level), ("trace", trace), ("a trace that nobody reads", a_trace_that_nobody_reads), ("capture", capture), ("--watch and scripts", watch_and_script),
                 ("plain text by socat", plain_text_by_socat), ("bad neighbours", bad_neighbours), ("shutdown --drain", shutdown_with_drain)])
     server.stop()
     sys.exit(code)

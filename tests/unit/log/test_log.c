@@ -113,12 +113,47 @@ static void fields_for_journald(void)
     (void)unlink("/run/systemd/journal/socket");
 }
 
+/* A pipe that blocks and that nobody reads, as a supervisor's that has hung: the log goes on, and says so when it is read again. */
+static void a_pipe_that_nobody_reads(void)
+{
+    static char text[1 << 20];
+    enum { LINES = 5000 }; /* 64 KiB are full after about 1000 */
+    uint64_t before = vx_log_lost();
+    (void)fflush(stderr);
+    saved = dup(STDERR_FILENO);
+    CU_ASSERT_EQUAL_FATAL(pipe(pipe_ends), 0);
+    (void)dup2(pipe_ends[1], STDERR_FILENO);
+    vx_log_open("test");
+    CU_ASSERT_EQUAL(fcntl(pipe_ends[1], F_GETFL) & O_NONBLOCK, 0); /* whoever shares it does not feel it */
+    (void)alarm(20); /* a log that waits ends the test */
+    for (int i = 0; i < LINES; i++)
+        vx_log(VX_LOG_ERROR, "pipe", NULL, "line %d of a thread that must not wait", i);
+    (void)alarm(0);
+    uint64_t lost = vx_log_lost() - before;
+    ssize_t got = read(pipe_ends[0], text, sizeof(text) - 1);
+    CU_ASSERT_FATAL(got > 0);
+    text[got] = '\0';
+    CU_ASSERT(lost > 0 && lines_of(text) + lost == LINES);
+    CU_ASSERT_EQUAL(text[got - 1], '\n'); /* whole lines */
+    vx_log(VX_LOG_ERROR, "pipe", NULL, "read again");
+    got = read(pipe_ends[0], text, sizeof(text) - 1);
+    (void)dup2(saved, STDERR_FILENO);
+    (void)close(saved);
+    (void)close(pipe_ends[0]);
+    (void)close(pipe_ends[1]);
+    text[got > 0 ? got : 0] = '\0';
+    char says[64];
+    (void)snprintf(says, sizeof(says), "read again (%lu lines before this were not read)\n", lost);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, says));
+}
+
 int main(void)
 {
     static const struct vx_test tests[] = {
         { "fields and levels", fields_and_levels },
         { "floods are held back", floods_are_held_back },
         { "fields for journald", fields_for_journald },
+        { "a pipe that nobody reads", a_pipe_that_nobody_reads },
     };
     return vx_test_main("log", tests, sizeof(tests) / sizeof(tests[0]));
 }
