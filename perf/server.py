@@ -49,6 +49,7 @@ class Veltrixd:
     formulas = {{ folder = "{ROOT}/lua/formulas" }},
     ledger = {{ path = "{folder}/ledger.db" }},
     control = {{ socket = "{folder}/control.sock" }},
+    metrics = {{ port = 0 }},
 }}
 """)
 

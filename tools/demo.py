@@ -58,6 +58,7 @@ def write_config(folder, options, huge):
     formulas = {{ folder = "{ROOT}/lua/formulas" }},
     ledger = {{ path = "{folder}/ledger.db" }},
     control = {{ socket = "{folder}/control.sock" }},
+    metrics = {{ port = 0 }},
 }}
 """
     path = folder / "veltrix.lua"

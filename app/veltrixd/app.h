@@ -73,6 +73,7 @@ struct app {
     struct vx_ledger *ledger;
     uint32_t epoch;
     struct vx_control *control;
+    struct vx_metrics_server *metrics; /* NULL: metrics.port is 0 */
     uint32_t turns;         /* of the control thread's loop; control: rw, watch: ro */
     struct app_netcode netcode;
     uint64_t unix_s;        /* control: rw, lcores: ro; atomic */

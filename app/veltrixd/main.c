@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "operate.h"
+#include "metrics.h"
 #include "rates.h"
 #include "vx_log.h"
 
@@ -31,7 +31,7 @@ static int usage(FILE *to)
     (void)fprintf(to, "usage: veltrixd --config FILE [--no-huge]   run the appliance\n"
                       "       veltrixd --check FILE                 check a configuration and do nothing else\n"
                       "       veltrixd --commands                   print the control socket's commands as JSON\n"
-                      "       veltrixd --print settings|drops|states  print a table of the documentation\n");
+                      "       veltrixd --print settings|drops|states|metrics  print a table of the documentation\n");
     return to == stdout ? 0 : 2;
 }
 
@@ -58,6 +58,8 @@ static int wait_ready(struct app *app, struct vx_error *error)
 static int start(struct app *app, const char *program, struct vx_error *error)
 {
     int rc = app_control_start(app, error);
+    if (rc == 0)
+        rc = app_metrics_start(app, error);
     if (rc == 0)
         rc = app_eal_init(app, program, error);
     if (rc == 0)
@@ -86,6 +88,7 @@ static void turn(struct app *app)
     app_trace_turn(app);
     app_capture_turn(app);
     vx_control_poll(app->control, CONTROL_POLL_MS);
+    app_metrics_turn(app);
     vx_formula_supervise(app->formula);
     app_formula_turn(app);
 }
@@ -147,6 +150,7 @@ static int run(struct app *app, const char *program)
     if (app->cycles_per_s != 0) /* EAL has started */
         rte_eal_mp_wait_lcore();
     bool balanced = rc != 0 || app_accounts_balance(app, true);
+    app_metrics_stop(app);
     if (app->control != NULL)
         vx_control_destroy(app->control);
     app_teardown(app);

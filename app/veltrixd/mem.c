@@ -4,15 +4,9 @@
 #include <rte_mempool.h>
 #include <string.h>
 
-#include "operate.h"
+#include "metrics.h"
 
 enum { TEXT_BYTES = 16384 };
-
-static uint64_t objects_of(const struct vx_shard_counters *c)
-{
-    return vx_counter_read(&c->players_online) + vx_counter_read(&c->hunts_live) + vx_counter_read(&c->jobs_pending) + vx_counter_read(&c->grants_pending) +
-           vx_counter_read(&c->players_searching);
-}
 
 static json_t *shard_rows(const struct app *app)
 {
@@ -24,7 +18,7 @@ static json_t *shard_rows(const struct app *app)
         vx_arena_figures(app->arenas, shard, &arena);
         (void)json_array_append_new(rows, json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "shard", (json_int_t)shard, "live_bytes", (json_int_t)arena.live_bytes, "peak_bytes",
                                                     (json_int_t)arena.peak_bytes, "retained_bytes", (json_int_t)arena.retained_bytes, "reserved_bytes",
-                                                    (json_int_t)arena.reserved_bytes, "objects", (json_int_t)objects_of(vx_shard_counters(of))));
+                                                    (json_int_t)arena.reserved_bytes, "objects", (json_int_t)app_objects_of(vx_shard_counters(of))));
     }
     return rows;
 }

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app.h"
+#include "metrics.h"
 
 enum { TABLE_BYTES = 64 << 10 };
 
@@ -15,12 +15,17 @@ static size_t drops_markdown(char *buffer, size_t bytes)
     return used;
 }
 
+static size_t metrics_markdown(char *buffer, size_t bytes)
+{
+    return vx_metrics_markdown(app_metrics, buffer, bytes);
+}
+
 bool app_print_table(const char *name)
 {
     static const struct {
         const char *name;
         size_t (*print)(char *buffer, size_t bytes);
-    } tables[] = { { "settings", vx_config_markdown }, { "drops", drops_markdown }, { "states", vx_shard_tables_markdown } };
+    } tables[] = { { "settings", vx_config_markdown }, { "drops", drops_markdown }, { "states", vx_shard_tables_markdown }, { "metrics", metrics_markdown } };
     static char buffer[TABLE_BYTES];
     for (unsigned i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
         if (strcmp(name, tables[i].name) != 0)

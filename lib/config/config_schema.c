@@ -120,6 +120,8 @@ const struct setting config_settings[] = {
     STRING("control", "group", IN_CONFIG(control.group), 0, VX_NAME_BYTES - 1, "", "group of the socket: its members may look; empty: whoever the mode lets in"),
     { "control", "admins", SETTING_NAMES, IN_CONFIG(control.admins), 0, 32, 0, "", "", "", "users who may change, besides root and veltrixd's own", "" },
     STRING("control", "history", IN_CONFIG(control.history), 0, VX_PATH_BYTES - 1, "", "file of all changes; empty: history.jsonl beside the ledger"),
+    STRING("metrics", "address", IN_CONFIG(metrics.address), 2, 45, "127.0.0.1", "IPv4 or IPv6 address at which metrics and the status page are served; whoever reaches it may read"),
+    NUMBER("metrics", "port", IN_CONFIG(metrics.port), 0, 65535, 9464, "", "its TCP port; 0: no metrics over HTTP"),
     LIVE("watch", "stall_ms", IN_CONFIG(watch.stall_ms), 20, 60000, 50, "ms", "an lcore that polls nothing for so long is reported", "the next look, 10 ms later"),
     LIVE("watch", "dead_ms", IN_CONFIG(watch.dead_ms), 0, 600000, 10000, "ms", "and after so long given up: veltrixd ends and is started anew; 0: never", "the next look, 10 ms later"),
     NUMBER("capture", "buffers", IN_CONFIG(capture.buffers), 64, 1 << 20, 1024, "packets", "packets of a capture on their way to its file"),

@@ -60,6 +60,7 @@ struct vx_config {
     struct { char folder[VX_PATH_BYTES], versions[VX_PATH_BYTES]; uint32_t idle_us, deadline_ms, memory_mib; } formulas;
     struct { char path[VX_PATH_BYTES]; } ledger;
     struct { char socket[VX_PATH_BYTES]; uint32_t mode; char group[VX_NAME_BYTES]; char admins[512]; /* names between spaces */ char history[VX_PATH_BYTES]; } control;
+    struct { char address[VX_NAME_BYTES]; uint16_t port; } metrics;
     struct { uint32_t buffers; } capture;
     struct { uint32_t stall_ms, dead_ms; } watch;
     uint32_t log_level; /* enum vx_log_level */

@@ -43,6 +43,7 @@ class Appliance:
     formulas = {{ folder = "{ROOT}/lua/formulas" }},
     ledger = {{ path = "{folder}/ledger.db" }},
     control = {{ socket = "{folder}/control.sock" }},
+    metrics = {{ port = 0 }},
     {more}
 }}
 """)

@@ -52,7 +52,7 @@ class Client:
 
 
 class Appliance:
-    def __init__(self, players=600, shards=3, more="", environment=None, log=None):
+    def __init__(self, players=600, shards=3, more="", environment=None, log=None, metrics_port=0):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="veltrix-operators-"))
         self.socket = self.folder / "control.sock"
         self.config = self.folder / "veltrix.lua"
@@ -66,6 +66,7 @@ class Appliance:
     formulas = {{ folder = "{ROOT}/lua/formulas" }},
     ledger = {{ path = "{self.folder}/ledger.db" }},
     control = {{ socket = "{self.socket}", group = "daemon", mode = "0666" }},
+    metrics = {{ port = {metrics_port} }},
     {more}
 }}
 """)
