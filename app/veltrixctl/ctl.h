@@ -2,6 +2,7 @@
  * with --json, as a line for a program.
  *
  *   main.c  options, one command   connection.c  the socket   print.c, status.c  answers   local.c  commands of its own
+ *   plan.c, plan_read.c, plan_work.c  what a host carries
  *   prompt.c  many, typed          watch.c  again and again   top.c  the whole screen      words.c  a line's words
  *   formula.c files of formulas    formula_try*.c  a formula run here      token*.c  connect tokens
  *
@@ -59,7 +60,7 @@ json_t *ctl_complete(const char *before, const char *begin);
 int ctl_watch(struct ctl *ctl, const char *const *words, size_t count, double every_s);
 /* Prints what comes unasked until it ends, or Ctrl-C. */
 int ctl_feed(struct ctl *ctl);
-extern const struct vx_control_command ctl_top_commands[];
+extern const struct vx_control_command ctl_top_commands[], plan_commands[];
 /* formula.c: `formula push|check|gate FILE` sends what is in the file and tells how it goes; `formula record` fetches players' jobs;
  * `formula try` needs no server; `formula diff` shows two texts as diff(1) does. False: the words are none of these, and *exit_status is not set. */
 bool ctl_formula(struct ctl *ctl, const char *const *words, size_t count, int *exit_status);

@@ -9,6 +9,7 @@
 const struct vx_control_command *const ctl_local_commands[] = {
     token_commands,
     ctl_top_commands,
+    plan_commands,
     formula_try_commands,
     NULL,
 };

@@ -15,6 +15,7 @@
 #include <rte_udp.h>
 
 #include "core.h"
+#include "vx_memory.h"
 
 enum { HEAD_BYTES = 42, ACTIONS = 2, PAYLOAD_BYTES = 16 + ACTIONS * 16, FRAME_BYTES = HEAD_BYTES + PAYLOAD_BYTES, ROUNDS_MAX = 31, ARENA_MIB = 32 };
 
@@ -126,14 +127,15 @@ int main(int argc, char **argv)
         core_fail("EAL does not start");
     frames_make(&bench);
     core_make(&bench.core, bench.players, bench.shards);
+    const uint64_t before_bytes = vx_memory_resident_bytes();
     const struct vx_io_config io = core_io_config(&bench.core);
     core_start(&bench.core, &io, ARENA_MIB);
     for (uint32_t i = 0; i < bench.rounds; i++)
         rounds[i] = round_run(&bench);
     qsort(rounds, bench.rounds, sizeof(rounds[0]), compare);
     double passed = (double)(bench.packets / bench.burst * bench.burst);
-    (void)printf("{\"players\": %u, \"shards\": %u, \"burst\": %u, \"cycles_per_packet\": %.1f, \"cycles_per_packet_min\": %.1f, \"receive\": %.1f, \"step\": %.1f, \"send\": %.1f}\n",
+    (void)printf("{\"players\": %u, \"shards\": %u, \"burst\": %u, \"cycles_per_packet\": %.1f, \"cycles_per_packet_min\": %.1f, \"receive\": %.1f, \"step\": %.1f, \"send\": %.1f, \"bytes_per_player\": %.1f}\n",
                  bench.players, bench.shards, bench.burst, rounds[bench.rounds / 2], rounds[0], (double)bench.core.received / passed, (double)bench.core.stepped / passed,
-                 (double)bench.core.sent / passed);
+                 (double)bench.core.sent / passed, (double)(vx_memory_resident_bytes() - before_bytes) / bench.players);
     return 0;
 }
