@@ -106,7 +106,6 @@ int app_eal_init(struct app *app, const char *program, struct vx_error *error)
     (void)snprintf(text, sizeof(text), "--file-prefix=veltrixd-%d", (int)getpid());
     add(&arguments, text);
     add(&arguments, "--log-level=4");
-    add(&arguments, "--no-telemetry");
     int rc = app_ports_prepare(app, error);
     if (rc != 0)
         return rc;

@@ -60,8 +60,11 @@ static int start(struct app *app, const char *program, struct vx_error *error)
     int rc = app_control_start(app, error);
     if (rc == 0)
         rc = app_metrics_start(app, error);
+    app_telemetry_prepare();
     if (rc == 0)
         rc = app_eal_init(app, program, error);
+    if (rc == 0)
+        rc = app_telemetry_start(error);
     if (rc == 0)
         rc = app_setup(app, error);
     for (uint32_t i = 0; rc == 0 && i < app->lcore_count; i++)
@@ -89,6 +92,7 @@ static void turn(struct app *app)
     app_capture_turn(app);
     vx_control_poll(app->control, CONTROL_POLL_MS);
     app_metrics_turn(app);
+    app_telemetry_turn(app);
     vx_formula_supervise(app->formula);
     app_formula_turn(app);
 }

@@ -30,4 +30,9 @@ int app_metrics_start(struct app *app, struct vx_error *error);
 void app_metrics_turn(struct app *app);
 void app_metrics_stop(struct app *app);
 
+/* telemetry.c: before EAL; after it, the commands; in every turn of the control loop, whoever has asked is answered. */
+void app_telemetry_prepare(void);
+int app_telemetry_start(struct vx_error *error);
+void app_telemetry_turn(struct app *app);
+
 #endif

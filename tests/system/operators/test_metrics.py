@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """What watches a veltrixd that plays: promtool, a real Prometheus with our dashboard and alerts, a browser on the status page,
 DPDK's telemetry; and clients of the HTTP port that mean no good."""
+import glob
 import json
 import os
 import re
@@ -196,6 +197,52 @@ def prometheus_has_every_figure():
         print(f"      {len(queries)} queries and {len(rules)} alerts over {series} series")
 
 
+class Telemetry:
+    """A client as dpdk-telemetry.py is one."""
+
+    def __init__(self):
+        paths = glob.glob(f"/var/run/dpdk/veltrixd-{appliance.process.pid}/dpdk_telemetry.v2*")
+        assert len(paths) == 1, paths
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.settimeout(10)
+        self.socket.connect(paths[0])
+        self.bytes_max = json.loads(self.socket.recv(1024))["max_output_len"]
+
+    def ask(self, command):
+        self.socket.send(command.encode())
+        return json.loads(self.socket.recv(self.bytes_max + 1))[command.split(",")[0]]
+
+
+def telemetry_has_the_same_figures():
+    client, other = Telemetry(), Telemetry()
+    commands = [command for command in client.ask("/") if command.startswith("/veltrix/")]
+    text = fetch("/metrics")
+    kinds = dict(re.findall(r"# TYPE (\S+) (\w+)", text))
+    names = client.ask("/veltrix/metrics")
+    assert set(kinds) <= set(names) and len(names) == len(set(names)), set(kinds) - set(names)
+    seen = {}
+    for command in commands:
+        if command != "/veltrix/metrics":
+            answer = other.ask(command)
+            assert answer and len(json.dumps(answer)) < 16384, command
+            seen |= answer
+    missing = [name for name in kinds if not any(key.split("/")[0] in (name, name + "_count") for key in seen) and "left_off" not in seen]
+    assert not missing, missing
+    arena = appliance.ask("mem")["shards"][2]["live_bytes"]
+    assert client.ask("/veltrix/memory,veltrix_shard_memory_live_bytes")["veltrix_shard_memory_live_bytes/2"] == arena
+    before, now, after = (client.ask("/veltrix/packets,veltrix_packets_received_total")["veltrix_packets_received_total/1"] if i != 1 else
+                          samples(fetch("/metrics"))['veltrix_packets_received_total{lcore="1"}'] for i in range(3))
+    assert 0 < before <= now <= after
+    rest = client.ask("/veltrix/packets,veltrix_packets_dropped_total,5")
+    assert rest and set(rest) < set(client.ask("/veltrix/packets,veltrix_packets_dropped_total")), rest
+    for wrong in ("veltrix_packets_received_total,x", "n" * 200, "veltrix_players,-1"):
+        assert not client.ask("/veltrix/packets," + wrong), wrong
+    assert client.ask("/veltrix/packets,nothing") in ({}, None)
+    if shutil.which("dpdk-telemetry.py"):
+        done = subprocess.run(["dpdk-telemetry.py", "-f", f"veltrixd-{appliance.process.pid}"], input="/veltrix/ledger\n", capture_output=True, text=True, timeout=20, check=False)
+        assert "veltrix_ledger_grants_total" in done.stdout, done.stdout + done.stderr
+
+
 def promtool_checks_the_rules():
     for words in (["check", "rules", PROMETHEUS_TOOLS / "alerts.yml"], ["check", "config", PROMETHEUS_TOOLS / "prometheus.yml"]):
         done = subprocess.run(["promtool", *map(str, words)], capture_output=True, text=True, check=False)
@@ -236,7 +283,8 @@ if __name__ == "__main__":
     appliance.play()
     appliance.until(lambda: len(appliance.ask("rates", last=10)) >= 4, "the first seconds have passed", 30)
     STATUS = run([(test.__name__.replace("_", " "), playing(test)) for test in (
-        promtool_is_content, figures_are_those_of_status, what_is_not_there_is_said, a_port_in_use_ends_the_start, promtool_checks_the_rules, the_status_page_plots,
+        promtool_is_content, figures_are_those_of_status, what_is_not_there_is_said, a_port_in_use_ends_the_start, promtool_checks_the_rules, telemetry_has_the_same_figures, the_status_page_plots,
         prometheus_has_every_figure, hostile_clients_change_nothing)])
     appliance.stop()
+    assert not os.path.exists(f"/var/run/dpdk/veltrixd-{appliance.process.pid}"), "EAL's folder was left"
     sys.exit(STATUS)
