@@ -35,7 +35,7 @@ def report(program, figures, wrong, json_path):
 class Veltrixd:
     """One appliance with io and shards on one core; a context manager."""
 
-    def __init__(self, folder, players, shards=40, huge=True, transport=""):
+    def __init__(self, folder, players, shards=40, huge=True, transport="", metrics_port=0):
         self.folder, self.huge = folder, huge
         self.socket = folder / "memif.sock"
         for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm", "memif.sock"):
@@ -49,7 +49,7 @@ class Veltrixd:
     formulas = {{ folder = "{ROOT}/lua/formulas" }},
     ledger = {{ path = "{folder}/ledger.db" }},
     control = {{ socket = "{folder}/control.sock" }},
-    metrics = {{ port = 0 }},
+    metrics = {{ port = {metrics_port} }},
 }}
 """)
 
