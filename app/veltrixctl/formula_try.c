@@ -52,7 +52,7 @@ static bool runtime_find(const char *formula, const char *worker, char folder[VX
     char beside[VX_PATH_BYTES];
     const char *slash = strrchr(formula, '/');
     (void)snprintf(beside, sizeof(beside), "%.*s", slash != NULL ? (int)(slash - formula + 1) : 0, formula);
-    if (runtime_in(folder, beside, "../runtime") || runtime_in(folder, "/usr/share/veltrix/runtime", ""))
+    if (runtime_in(folder, beside, "../runtime") || vx_formula_data_find("runtime", folder))
         return true;
     (void)snprintf(beside, sizeof(beside), "%s", worker);
     *strrchr(beside, '/') = '\0';

@@ -9,12 +9,17 @@
 #include "formulas.h"
 #include "vx_log.h"
 
-/* The runtime lies beside the formulas. Without a worker's program the start says what is missing. */
+/* The runtime is the installed one; in a build tree it lies beside the formulas. Without a worker's program the start says what is missing. */
 static void paths_find(const struct app *app, struct app_formulas *own)
 {
     if (!vx_formula_worker_find(own->worker))
         (void)snprintf(own->worker, VX_PATH_BYTES, "veltrix-formula-worker");
-    (void)snprintf(own->runtime, VX_PATH_BYTES, "%s/../runtime", app->config.formulas.folder);
+    if (app->config.formulas.folder[0] != '\0')
+        (void)snprintf(own->folder, VX_PATH_BYTES, "%s", app->config.formulas.folder);
+    else
+        (void)vx_formula_data_find("formulas", own->folder); /* the reader says that there is none */
+    if (!vx_formula_data_find("runtime", own->runtime))
+        (void)snprintf(own->runtime, VX_PATH_BYTES, "%s/../runtime", own->folder);
     own->gate.trial = (struct vx_trial_config){ .worker_path = own->worker, .runtime_folder = own->runtime, .cpu = app->control_cpu, .memory_mib = app->config.formulas.memory_mib };
 }
 
@@ -63,7 +68,7 @@ int app_formula_start(struct app *app, struct vx_error *error)
     struct vx_formula_config config = { .worker_path = own->worker, .runtime_folder = own->runtime, .lanes = app->shard_lcore_count, .cpu = app->control_cpu,
                                         .idle_us = app->config.formulas.idle_us, .deadline_ms = app->config.formulas.deadline_ms,
                                         .memory_mib = app->config.formulas.memory_mib };
-    int rc = vx_formula_program_read(app->config.formulas.folder, &config.program, error);
+    int rc = vx_formula_program_read(own->folder, &config.program, error);
     if (rc == 0)
         rc = vx_versions_open(path, &own->store, error);
     for (uint32_t kind = 0; rc == 0 && kind < VX_FORMULA_KINDS; kind++)

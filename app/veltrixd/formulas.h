@@ -77,7 +77,7 @@ struct app_formulas {
     struct vx_formula_program live, before; /* copies; before: what a formula that ends its worker falls back to */
     uint32_t versions[VX_FORMULA_KINDS], versions_before[VX_FORMULA_KINDS];
     uint32_t changed_kind;  /* of the last change; VX_FORMULA_KINDS: none since the start */
-    char worker[VX_PATH_BYTES], runtime[VX_PATH_BYTES];
+    char folder[VX_PATH_BYTES], worker[VX_PATH_BYTES], runtime[VX_PATH_BYTES];
     struct vx_gate_config gate;
     struct patch patch;
     uint64_t pushes, refusals, rollbacks, lives, quarantines; /* since the start */

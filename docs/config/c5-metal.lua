@@ -29,7 +29,7 @@ return {
   -- The instance may send 2.2 million packets a second before the hypervisor drops; stay below.
   transport = { udp_port = 40000, window_us = 500, packets_per_s = 2000000, players = 2000000, busy_per_s = 50000 },
   shards = { count = 256, ring_events = 4096, seed = 1 },
-  formulas = { folder = "/usr/share/veltrix/formulas", idle_us = 0 },
+  formulas = { idle_us = 0 }, -- those that are installed
   ledger = { path = "/var/lib/veltrix/ledger.db" },
   control = { socket = "/run/veltrix/control.sock", mode = "0660" },
 }

@@ -28,7 +28,7 @@ return {
     repeat_ms = 750, repeats_max = 8, job_ms = 50,
     speed_cm_s = 1200, chest_range_cm = 300, strike_range_cm = 1000, chests = 8,
   },
-  formulas = { folder = "/usr/share/veltrix/formulas", idle_us = 20 },
+  formulas = { idle_us = 20 }, -- those that are installed
   ledger = { path = "/var/lib/veltrix/ledger.db" },
   control = { socket = "/run/veltrix/control.sock", mode = "0660" },
 }

@@ -109,7 +109,7 @@ const struct setting config_settings[] = {
     NUMBER("rules", "burst", IN_CONFIG(rules.burst), 1, 1000000, 100, "packets", "what a source may send at once after a pause"),
     STRING("rules", "file", IN_CONFIG(rules.file), 0, VX_PATH_BYTES - 16, "", "keeps the bans over a restart; empty: nothing does"),
 
-    STRING("formulas", "folder", IN_CONFIG(formulas.folder), 1, VX_PATH_BYTES - 1, "/usr/share/veltrix/formulas", "where the Lua formulas are"),
+    STRING("formulas", "folder", IN_CONFIG(formulas.folder), 0, VX_PATH_BYTES - 1, "", "where the Lua formulas are; empty: those installed with veltrixd"),
     STRING("formulas", "versions", IN_CONFIG(formulas.versions), 0, VX_PATH_BYTES - 16, "", "keeps every version that was pushed; empty: formulas.db beside the ledger"),
     NUMBER("formulas", "idle_us", IN_CONFIG(formulas.idle_us), 0, 1000, 20, "us", "sleep of a worker without jobs, and up to 16 times that when none come; 0: none"),
     NUMBER("formulas", "deadline_ms", IN_CONFIG(formulas.deadline_ms), 1, 1000, 5, "ms", "CPU time of one batch of jobs; a formula that takes longer is quarantined"),

@@ -37,19 +37,27 @@ void formula_sleep_us(long us)
     (void)nanosleep(&time, NULL);
 }
 
-bool vx_formula_worker_find(char path[VX_PATH_BYTES])
+/* An installation is found from where the program that asks lies (PREFIX/bin or PREFIX/sbin), so that it may be moved as a whole. */
+static bool beside_us(const char *between, const char *name, int mode, char path[VX_PATH_BYTES])
 {
-    static const char *const places[] = { "", "/../veltrix-formula-worker" };
     char own[VX_PATH_BYTES];
     ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - 1);
-    if (length <= 0)
-        return false;
-    own[length] = '\0';
-    *strrchr(own, '/') = '\0'; /* the kernel's paths begin with one */
-    for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-        if (snprintf(path, VX_PATH_BYTES, "%s%s/veltrix-formula-worker", own, places[i]) < VX_PATH_BYTES && access(path, X_OK) == 0)
-            return true;
-    return false;
+    own[length > 0 ? length : 0] = '\0';
+    char *end = strrchr(own, '/');
+    if (end != NULL)
+        *end = '\0';
+    return snprintf(path, VX_PATH_BYTES, "%s%s%s", own, between, name) < VX_PATH_BYTES && access(path, mode) == 0;
+}
+
+bool vx_formula_worker_find(char path[VX_PATH_BYTES])
+{
+    static const char name[] = "/veltrix-formula-worker";
+    return beside_us("/../" VELTRIX_LIBEXEC, name, X_OK, path) || beside_us("/../veltrix-formula-worker", name, X_OK, path);
+}
+
+bool vx_formula_data_find(const char *name, char path[VX_PATH_BYTES])
+{
+    return beside_us("/../" VELTRIX_DATA "/", name, R_OK, path);
 }
 
 int formula_launch_set(struct formula_launch *launch, const char *worker_path, const char *runtime_folder, struct vx_error *error)

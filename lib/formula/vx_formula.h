@@ -67,8 +67,10 @@ int vx_formula_program_read(const char *folder, struct vx_formula_program *progr
 int vx_formula_program_copy(const struct vx_formula_program *from, struct vx_formula_program *to);
 void vx_formula_program_free(struct vx_formula_program *program);
 
-/* The worker's program for a program of ours: beside it, or in its own folder of a build tree. False: there is none. */
+/* The worker's program for a program of ours: where it is installed with it, or in its own folder of a build tree. False: there is none. */
 bool vx_formula_worker_find(char path[VX_PATH_BYTES]);
+/* The folder `name` ("formulas", "runtime") of what was installed with the program that asks. False: it was not; path is where it would be. */
+bool vx_formula_data_find(const char *name, char path[VX_PATH_BYTES]);
 
 struct vx_formula_range {
     double min, max;
