@@ -111,6 +111,7 @@ HOW = [
     (r"meson test -C build formula formula_faults formula_runtime formula_contain", run_by_ci("formula", "formula_faults", "formula_runtime", "formula_contain")),
     (r"veltrix-player --token FILE(?: --auto)?", run_by_ci("interop_player")),
     (r"meson install -C build", run_by_ci("install")),
+    (r"veltrix-doctor(?: --jitter 5)?", run_by_ci("doctor")),
     (r"tools/mutants", run_by_ci("mutants_apply", "mutants_two")),
     (r"tools/sim --seeds 1\.\.40", run_by_ci("sim_seeds")),
     (r"veltrixd --config \S+(?: --no-huge)?", daemon),

@@ -11,7 +11,7 @@ import tempfile
 import appliance
 
 BUILD = appliance.APP.parent
-EXPECTED = """sbin/veltrixd bin/veltrixctl bin/veltrix-load bin/veltrix-player libexec/veltrix/veltrix-formula-worker
+EXPECTED = """sbin/veltrixd bin/veltrixctl bin/veltrix-load bin/veltrix-player bin/veltrix-doctor libexec/veltrix/veltrix-formula-worker
     share/veltrix/formulas/battle.lua share/veltrix/runtime/batch.lua share/veltrix/wireshark/veltrix.lua etc/veltrix/veltrix.lua
     etc/veltrix/environment lib/systemd/system/veltrix.service include/veltrix/vx_client.h share/doc/veltrix/operations.md
     share/doc/veltrix/config/c5-metal.lua share/doc/veltrix/README.md""".split()
