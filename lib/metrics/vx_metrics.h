@@ -17,6 +17,7 @@ enum { VX_METRIC_LABELS_MAX = 2, VX_METRIC_BUCKETS_MAX = 25 /* with +Inf: each i
 
 struct vx_metric_out;
 struct vx_metric;
+/* Reads what the row counts, and says its values by the functions below. context: the source's. */
 typedef void vx_metric_read(void *context, const struct vx_metric *metric, struct vx_metric_out *out);
 struct vx_metric {
     const char *group;  /* its section: one word */
@@ -39,10 +40,10 @@ void vx_metric_buckets(struct vx_metric_out *out, const double *bounds, uint32_t
 /* A histogram of times, from 5 us to 1 s; seconds_per_unit: of what hist counts. The sum is made of the middles of its slots,
  * so it has their error (at most 1/128). */
 void vx_metric_hist(struct vx_metric_out *out, const struct vx_hist *hist, double seconds_per_unit, const char *a);
-/* A summary: count, sum and quantiles (pairs of quantile and value). */
 struct vx_metric_quantile {
     double quantile, value;
 };
+/* A summary: its quantiles (quantile_count of them, may be 0), sum and count. */
 void vx_metric_summary(struct vx_metric_out *out, const struct vx_metric_quantile *quantiles, uint32_t quantile_count, double sum, uint64_t count, const char *a);
 /* For readers that make one histogram of another: the sum of its values (by the middles of its slots), and what lies from `least` on. */
 double vx_hist_sum(const struct vx_hist *hist);
@@ -59,13 +60,13 @@ struct vx_metric_sample {
     } labels[VX_METRIC_LABELS_MAX + 1]; /* with le or quantile */
     double value;
 };
+/* Takes one sample; its texts are the sink's only during the call. */
 typedef void vx_metric_sink(void *into, const struct vx_metric_sample *sample);
-/* Reads the rows of all tables (NULL-terminated, of rows that end with a NULL name) of the
- * group and of the name (NULL: any) and gives each sample to the sink; texts are the sink's only during its call. */
 struct vx_metrics_source {
-    const struct vx_metric *const *tables;
-    void *context;
+    const struct vx_metric *const *tables; /* ends with NULL; each table with a row whose name is NULL */
+    void *context;                         /* the readers' */
 };
+/* Reads the rows of the group and of the name (NULL: any), in order, and gives each sample to the sink. */
 void vx_metrics_gather(const struct vx_metrics_source *source, const char *group, const char *name, vx_metric_sink *sink, void *into);
 /* All of it in Prometheus' text format 0.0.4; the caller frees. NULL: no memory. */
 char *vx_metrics_text(const struct vx_metrics_source *source, size_t *bytes);
