@@ -14,7 +14,8 @@ BUILD = appliance.APP.parent
 EXPECTED = """sbin/veltrixd bin/veltrixctl bin/veltrix-load bin/veltrix-player bin/veltrix-doctor libexec/veltrix/veltrix-formula-worker
     share/veltrix/formulas/battle.lua share/veltrix/runtime/batch.lua share/veltrix/wireshark/veltrix.lua etc/veltrix/veltrix.lua
     etc/veltrix/environment lib/systemd/system/veltrix.service include/veltrix/vx_client.h share/doc/veltrix/operations.md
-    share/doc/veltrix/config/c5-metal.lua share/doc/veltrix/README.md""".split()
+    share/doc/veltrix/config/c5-metal.lua share/doc/veltrix/README.md share/man/man1/veltrixctl.1 share/man/man8/veltrixd.8
+    share/bash-completion/completions/veltrixctl""".split()
 
 
 def installed(folder):
@@ -40,6 +41,17 @@ def plays(prefix):
         assert daemon.wait(timeout=30) == 0
 
 
+def says_what_the_program_says(prefix):
+    """The man pages have every command and every setting; the completion completes."""
+    commands = json.loads(subprocess.run([prefix / "sbin/veltrixd", "--commands"], check=True, capture_output=True).stdout)["commands"]
+    settings = subprocess.run([prefix / "sbin/veltrixd", "--print", "settings"], check=True, capture_output=True, text=True).stdout.splitlines()[2:]
+    pages = (prefix / "share/man/man1/veltrixctl.1").read_text() + (prefix / "share/man/man8/veltrixd.8").read_text()
+    missing = [name for name in [command["name"] for command in commands] + [row.split("`")[1] for row in settings] if f".B {name}" not in pages]
+    assert not missing, f"not in the man pages: {missing}"
+    script = f". {prefix}/share/bash-completion/completions/veltrixctl; COMP_WORDS=(veltrixctl --json shard dr); COMP_CWORD=3; _veltrixctl; echo ${{COMPREPLY[@]}}"
+    assert subprocess.run(["bash", "-c", script], check=True, capture_output=True, text=True).stdout.strip() == "drain"
+
+
 def main():
     for folder in ("/run", "/var/lib"):
         subprocess.run(["mount", "-t", "tmpfs", "none", folder], check=True)
@@ -48,6 +60,7 @@ def main():
         missing = [path for path in EXPECTED if not (prefix / path).exists()]
         if missing:
             sys.exit(f"not installed: {missing}")
+        says_what_the_program_says(prefix)
         report = plays(prefix)
         assert report["matches"] > 0 and report["grants"] > 0, report
         print(f"{len(EXPECTED)} files looked for; {report['matches']} matches, {report['grants']} grants")
