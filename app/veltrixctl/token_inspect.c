@@ -79,9 +79,15 @@ static json_t *user_json(const uint8_t bytes[VX_NETCODE_USER_BYTES])
     json_t *latencies = json_array();
     for (uint32_t i = 0; i < user.latency_count; i++)
         (void)json_array_append_new(latencies, json_pack("{s:i,s:i}", "region", user.latencies[i].region, "ms", user.latencies[i].ms));
-    return json_pack("{s:o,s:i,s:I,s:I,s:i,s:i,s:f,s:f,s:o,s:o}", "shard", user.shard == VX_USER_SHARD_ANY ? json_string("any") : json_integer(user.shard), "region",
+    json_t *attributes = json_array(), *sets = json_array();
+    for (uint32_t i = 0; i < VX_USER_ATTRIBUTES; i++)
+        (void)json_array_append_new(attributes, json_integer(user.attributes[i]));
+    for (uint32_t i = 0; i < VX_USER_SETS; i++)
+        (void)json_array_append_new(sets, json_integer(user.sets[i]));
+    return json_pack("{s:o,s:i,s:I,s:I,s:i,s:i,s:f,s:f,s:o,s:o,s:o,s:o}", "shard", user.shard == VX_USER_SHARD_ANY ? json_string("any") : json_integer(user.shard), "region",
                      user.region, "display", (json_int_t)user.display, "party", (json_int_t)user.party, "party_size", user.party_size, "roles", user.roles, "rating",
-                     (double)user.rating, "deviation", (double)user.deviation, "permissions", permissions_json(user.permissions), "latencies", latencies);
+                     (double)user.rating, "deviation", (double)user.deviation, "permissions", permissions_json(user.permissions), "latencies", latencies, "attributes", attributes,
+                     "sets", sets);
 }
 
 /* What the token says twice has to be the same, or client and server would disagree from the first packet on. */

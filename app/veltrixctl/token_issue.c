@@ -28,6 +28,8 @@ const struct vx_control_argument token_issue_arguments[] = {
     { "deviation", VX_ARGUMENT_NUMBER, VX_ARGUMENT_NAMED, 0, VX_USER_DEVIATION_MAX, NULL, "", "rating's deviation (350)" },
     { "permissions", VX_ARGUMENT_TEXT, VX_ARGUMENT_NAMED, 0, 100, NULL, "", "play, ranked, observe, test, with commas between them (play,ranked)" },
     { "latencies", VX_ARGUMENT_TEXT, VX_ARGUMENT_NAMED, 0, 100, NULL, "", "REGION=MS, up to 8, with commas between them" },
+    { "attributes", VX_ARGUMENT_TEXT, VX_ARGUMENT_NAMED, 0, 100, NULL, "", "the game's attributes, up to 4 numbers below 256 with commas between them (0)" },
+    { "sets", VX_ARGUMENT_TEXT, VX_ARGUMENT_NAMED, 0, 100, NULL, "", "the game's sets, up to 2 masks below 65536 with commas between them (0: any)" },
     { .name = NULL },
 };
 
@@ -77,6 +79,21 @@ static int latencies_read(const char *list, struct vx_user *user, struct vx_erro
     return 0;
 }
 
+/* Up to `count` numbers below `limit`. */
+static int numbers_read(const char *key, const char *list, uint32_t count, uint64_t limit, uint16_t *numbers, struct vx_error *error)
+{
+    char copy[101], *rest = NULL;
+    uint32_t read = 0;
+    (void)snprintf(copy, sizeof(copy), "%s", list);
+    for (char *one = strtok_r(copy, ",", &rest); one != NULL; one = strtok_r(NULL, ",", &rest)) {
+        uint64_t number = 0;
+        if (read == count || !token_number_read(one, &number) || number >= limit)
+            return vx_error_set(error, -EINVAL, "%s: \"%.60s\", expected at most %u numbers below %lu", key, list, count, limit);
+        numbers[read++] = (uint16_t)number;
+    }
+    return 0;
+}
+
 static int user_make(const struct vx_control_call *call, uint64_t client_id, uint8_t out[VX_NETCODE_USER_BYTES], struct vx_error *error)
 {
     struct vx_user user = {
@@ -89,9 +106,14 @@ static int user_make(const struct vx_control_call *call, uint64_t client_id, uin
         .rating = (float)vx_control_number(call, "rating", 1500),
         .deviation = (float)vx_control_number(call, "deviation", 350),
     };
+    uint16_t attributes[VX_USER_ATTRIBUTES] = { 0 };
     if (permissions_read(vx_control_text(call, "permissions", "play,ranked"), &user.permissions, error) != 0 ||
-        latencies_read(vx_control_text(call, "latencies", ""), &user, error) != 0)
+        latencies_read(vx_control_text(call, "latencies", ""), &user, error) != 0 ||
+        numbers_read("attributes", vx_control_text(call, "attributes", ""), VX_USER_ATTRIBUTES, UINT8_MAX + 1, attributes, error) != 0 ||
+        numbers_read("sets", vx_control_text(call, "sets", ""), VX_USER_SETS, UINT16_MAX + 1, user.sets, error) != 0)
         return -EINVAL;
+    for (uint32_t i = 0; i < VX_USER_ATTRIBUTES; i++)
+        user.attributes[i] = (uint8_t)attributes[i];
     vx_user_write(&user, out);
     enum vx_netcode_fault fault = vx_user_read(out, &user);
     return fault == VX_NETCODE_FAULT_NONE ? 0 : vx_error_set(error, -EINVAL, "%s", vx_netcode_fault_sentence(fault));

@@ -52,6 +52,8 @@ const struct setting config_settings[] = {
     { "modes", "party_rating", SETTING_CHOICE, IN_MODE(mode.party_rating), 0, VX_MATCH_BETWEEN, VX_MATCH_MEAN, "", VX_MODE_PARTY_RATINGS, "", "a party's rating of its members'", "" },
     { "modes", "auto_accept", SETTING_BOOLEAN, IN_MODE(mode.auto_accept), 0, 1, 0, "", "", "", "nobody is asked: a match that is found begins", "" },
     { "modes", "backfill", SETTING_BOOLEAN, IN_MODE(mode.backfill), 0, 1, 0, "", "", "", "seats of players who left are given to others who fit", "" },
+    { "modes", "rating_formula", SETTING_BOOLEAN, IN_MODE(mode.rating_formula), 0, 1, 0, "", "", "", "changes of ratings are multiplied by the rating formula's gain", "" },
+    { "modes", "score_formula", SETTING_BOOLEAN, IN_MODE(mode.score_formula), 0, 1, 0, "", "", "", "of two teams the score formula says who has won; if it does not answer, the rules do", "" },
     { "modes", "roles", SETTING_NAMES, IN_MODE(roles), 0, VX_MATCH_ROLES_MAX, 0, "", "", "", "ROLE=PLAYERS that each team needs, roles of game.roles", "" },
     { "modes", "latency", SETTING_NAMES, IN_MODE(latency), 0, VX_MATCH_REGIONS, 0, "", "", "", "REGION=MS: most of every member, regions from 1 on; none: latency is not looked at", "" },
     { "modes", "equal", SETTING_NAMES, IN_MODE(equal), 0, VX_MATCH_ATTRIBUTES, 0, "", "", "", "ATTRIBUTE, or ATTRIBUTE=MS until it is given up: members have the same value", "" },

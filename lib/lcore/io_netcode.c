@@ -115,15 +115,31 @@ static uint32_t whole(float value)
     return value > 0 ? (uint32_t)(value + 0.5f) : 0;
 }
 
+/* Regions that modes can name; what else is told of is not played in. */
+static void profile_write(const struct vx_user *user, struct vx_event *event)
+{
+    struct vx_join_profile profile = { 0 };
+    struct vx_join_traits traits;
+    for (uint32_t i = 0; i < user->latency_count; i++)
+        if (user->latencies[i].region <= VX_MATCH_REGIONS)
+            profile.latency_ms[user->latencies[i].region - 1] = user->latencies[i].ms > 0 ? user->latencies[i].ms : 1; /* 0: not known */
+    memcpy(traits.attributes, user->attributes, sizeof(traits.attributes));
+    memcpy(traits.sets, user->sets, sizeof(traits.sets));
+    memcpy(event->out, &profile, sizeof(profile));
+    memcpy(&event->received_cycles, &traits, sizeof(traits));
+}
+
 static void join(struct vx_io *io, const struct vx_session_joined *joined)
 {
     const uint32_t shards = io->config.shards;
-    *notice_new(io->netcode) = (struct vx_event){
+    struct vx_event *event = notice_new(io->netcode);
+    *event = (struct vx_event){
         .kind = VX_EVENT_JOIN, .arg8 = joined->resumes ? VX_JOIN_RESUME : VX_JOIN_NEW, .io = (uint8_t)io->config.index, .arg16 = joined->user.roles,
         .shard = (uint16_t)(joined->player % shards), .slot = joined->player / shards, .session = joined->session, .player = joined->user.display,
         .number = joined->connection, .a = whole(joined->user.rating), .b = whole(joined->user.deviation), .c = joined->user.party,
         .seen = joined->user.party_size,
     };
+    profile_write(&joined->user, event);
 }
 
 static void part(struct vx_io *io, const struct vx_session_due *due)

@@ -28,7 +28,8 @@ static int check_ranges(const struct vx_mode *mode, const char *name, struct vx_
         const char *field;
         uint32_t value, least, most;
     } ranges[] = { VX_MODE_NUMBERS(MODE_RANGE){ "rating", mode->rating, 0, VX_MODE_UNRATED }, { "party_rating", mode->party_rating, 0, VX_MATCH_BETWEEN },
-                   { "auto_accept", mode->auto_accept, 0, 1 }, { "backfill", mode->backfill, 0, 1 } };
+                   { "auto_accept", mode->auto_accept, 0, 1 }, { "backfill", mode->backfill, 0, 1 },
+                   { "rating_formula", mode->rating_formula, 0, 1 }, { "score_formula", mode->score_formula, 0, 1 } };
 #undef MODE_RANGE
     for (uint32_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
         if (ranges[i].value < ranges[i].least || ranges[i].value > ranges[i].most)

@@ -40,7 +40,7 @@ struct vx_mode { /* words of 32 bits and nothing else */
 #undef VX_MODE_FIELD
     uint32_t rating;       /* enum vx_mode_rating */
     uint32_t party_rating; /* enum vx_match_aggregate */
-    uint32_t auto_accept, backfill;           /* 0 or 1 */
+    uint32_t auto_accept, backfill, rating_formula, score_formula; /* 0 or 1 */
     uint32_t roles[VX_MATCH_ROLES_MAX];       /* bit number << VX_MODE_ROLE_SHIFT | players of each team; 0: none */
     uint32_t latency_ms[VX_MATCH_REGIONS];    /* most to region i + 1; 0: that region, and all after it, are not played in */
     uint32_t equal_ms[VX_MATCH_ATTRIBUTES];   /* as vx_match_mode's */

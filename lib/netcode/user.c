@@ -4,7 +4,7 @@
 
 #include "netcode_private.h"
 
-enum { MAGIC = 'V' | 'X' << 8, LATENCIES_OFFSET = 32, RESERVED_OFFSET = 64 };
+enum { MAGIC = 'V' | 'X' << 8, LATENCIES_OFFSET = 32, TRAITS_OFFSET = 64, RESERVED_OFFSET = 72 };
 
 struct user_wire {
     uint16_t magic;
@@ -22,9 +22,12 @@ struct user_wire {
     struct {
         uint16_t region, ms;
     } latencies[VX_USER_LATENCIES_MAX];
+    uint8_t attributes[VX_USER_ATTRIBUTES];
+    uint16_t sets[VX_USER_SETS];
     uint8_t reserved2[VX_NETCODE_USER_BYTES - RESERVED_OFFSET];
 } __attribute__((packed));
-static_assert(sizeof(struct user_wire) == VX_NETCODE_USER_BYTES && offsetof(struct user_wire, latencies) == LATENCIES_OFFSET, "docs/protocol.md");
+static_assert(sizeof(struct user_wire) == VX_NETCODE_USER_BYTES && offsetof(struct user_wire, latencies) == LATENCIES_OFFSET &&
+                  offsetof(struct user_wire, attributes) == TRAITS_OFFSET, "docs/protocol.md");
 static_assert(sizeof(((struct vx_user *)0)->latencies) == sizeof(((struct user_wire *)0)->latencies), "copied as one");
 
 void vx_user_write(const struct vx_user *user, uint8_t out[VX_NETCODE_USER_BYTES])
@@ -34,6 +37,8 @@ void vx_user_write(const struct vx_user *user, uint8_t out[VX_NETCODE_USER_BYTES
                               .rating = user->rating, .deviation = user->deviation, .permissions = user->permissions };
     VX_ASSERT(user->latency_count <= VX_USER_LATENCIES_MAX);
     memcpy(wire.latencies, user->latencies, user->latency_count * sizeof(wire.latencies[0]));
+    memcpy(wire.attributes, user->attributes, sizeof(wire.attributes));
+    memcpy(wire.sets, user->sets, sizeof(wire.sets));
     memcpy(out, &wire, sizeof(wire));
 }
 
@@ -92,5 +97,7 @@ enum vx_netcode_fault vx_user_read(const uint8_t in[VX_NETCODE_USER_BYTES], stru
                               .latency_count = wire.latency_count, .roles = wire.roles, .rating = wire.rating, .deviation = wire.deviation,
                               .permissions = wire.permissions };
     memcpy(user->latencies, wire.latencies, sizeof(user->latencies));
+    memcpy(user->attributes, wire.attributes, sizeof(user->attributes));
+    memcpy(user->sets, wire.sets, sizeof(user->sets));
     return VX_NETCODE_FAULT_NONE;
 }

@@ -319,6 +319,7 @@ enum vx_user_permission {
         VX_USER_PERMISSIONS(VX_USER_PERMISSION_OR)
 #undef VX_USER_PERMISSION_OR
 };
+enum { VX_USER_ATTRIBUTES = 4, VX_USER_SETS = 2 };
 struct vx_user {
     uint16_t shard;   /* or VX_USER_SHARD_ANY */
     uint16_t region;  /* where the player wants to play; 0: nowhere in particular */
@@ -333,6 +334,8 @@ struct vx_user {
         uint16_t region; /* not 0, each once */
         uint16_t ms;
     } latencies[VX_USER_LATENCIES_MAX];
+    uint8_t attributes[VX_USER_ATTRIBUTES]; /* the game's own: language, version, … */
+    uint16_t sets[VX_USER_SETS];            /* bits, the game's own: platforms, …; 0: any */
 };
 /* The bytes that vx_user_read() reads, and checks. More latencies than there is room for are the caller's mistake and asserted. */
 void vx_user_write(const struct vx_user *user, uint8_t out[VX_NETCODE_USER_BYTES]);

@@ -69,7 +69,7 @@ static void check_pools(const struct vx_shard *shard, uint64_t *waiting)
     uint64_t jobs = 0, grants = 0;
     for (uint32_t i = 0; i < shard->jobs_max; i++) {
         jobs += shard->jobs[i].used;
-        *waiting += shard->jobs[i].used && shard->jobs[i].job.formula == VX_FORMULA_BATTLE;
+        *waiting += shard->jobs[i].used && (shard->jobs[i].job.formula == VX_FORMULA_BATTLE || shard->jobs[i].job.formula == VX_FORMULA_SCORE);
         VX_ASSERT(!shard->jobs[i].used || timer_is_set(shard, shard->timer_jobs + i));
     }
     for (uint32_t i = 0; i < shard->grants_max; i++) {

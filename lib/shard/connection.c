@@ -21,7 +21,11 @@ static void occupant_new(struct vx_shard *shard, const struct vx_event *event)
     player->rating = event->a >= VX_RATING_MIN && event->a <= VX_RATING_MAX ? (float)event->a : VX_RATING_START;
     struct profile *profile = &shard->profiles[event->slot];
     *profile = (struct profile){ .roles = event->arg16, .token_roles = event->arg16 };
+    struct vx_join_traits traits;
+    memcpy(&traits, &event->received_cycles, sizeof(traits));
     memcpy(profile->latency_ms, event->out, sizeof(profile->latency_ms));
+    memcpy(profile->attributes, traits.attributes, sizeof(profile->attributes));
+    memcpy(profile->sets, traits.sets, sizeof(profile->sets));
     rating_take(shard, event->slot, 0, event->b);
     *vx_match_person(shard->match, event->slot) = (struct vx_match_person){ 0 };
 }

@@ -20,10 +20,66 @@ static uint32_t standing_of(const struct hunt *hunt, const struct seat *seats, u
     return !present ? 0 : !alive ? 1 : 2 + chests;
 }
 
+struct side {
+    uint32_t chests, health;
+    bool present;
+};
+
+static struct side side_of(const struct hunt *hunt, const struct seat *seats, uint32_t team)
+{
+    struct side side = { 0 };
+    for (uint32_t i = team * hunt->size; i < (team + 1u) * hunt->size; i++) {
+        side.chests += seats[i].chests;
+        if (seats[i].flags & SEAT_LEFT)
+            continue;
+        side.present = true;
+        side.health = seats[i].health > side.health ? seats[i].health : side.health;
+    }
+    return side;
+}
+
+void hunt_score(struct vx_shard *shard, uint32_t index)
+{
+    struct hunt *hunt = &shard->hunts[index];
+    if (hunt->teams != 2 || hunt->abandoned || !shard->modes[hunt->mode].score_formula)
+        return;
+    struct job *job = job_new(shard, VX_FORMULA_SCORE);
+    if (job == NULL)
+        return; /* the rules say it */
+    const struct side own = side_of(hunt, seats_of(shard, index), 0), other = side_of(hunt, seats_of(shard, index), 1);
+    job->hunt = index;
+    job->job.in[0] = (float)own.chests;
+    job->job.in[1] = (float)other.chests;
+    job->job.in[2] = (float)own.health;
+    job->job.in[3] = (float)other.health;
+    job->job.in[4] = (float)(!own.present + 2 * !other.present);
+    job->job.in[5] = (float)(shard->now_ms - hunt->started_ms) / 1000;
+    hunt->pending++;
+    job_send(shard, job);
+}
+
+void hunt_scored(struct vx_shard *shard, const struct job *job, const struct vx_event *done)
+{
+    struct hunt *hunt = &shard->hunts[job->hunt];
+    if (done != NULL && done->out[0] >= 0 && done->out[0] <= 1) { /* else it is not in time, or no answer */
+        hunt->score = done->out[0];
+        hunt->scored = true;
+    }
+    match_pending_done(shard, job->hunt);
+}
+
 struct outcome {
     struct vx_rating_team teams[VX_MATCH_PLAYERS_MAX];
     struct vx_rating_seat seats[VX_MATCH_PLAYERS_MAX];
 };
+
+/* What a formula says of two teams weighs more than the rules. */
+static uint32_t rank_by_score(float score, uint32_t team)
+{
+    static const float even = 0.001f;
+    const float own = team == 0 ? score : 1 - score;
+    return own < 0.5f - even ? 2 : 1;
+}
 
 static void places(const struct hunt *hunt, const struct seat *seats, struct vx_rating_team *teams)
 {
@@ -31,7 +87,7 @@ static void places(const struct hunt *hunt, const struct seat *seats, struct vx_
         uint32_t own = standing_of(hunt, seats, team), better = 0;
         for (uint32_t other = 0; other < hunt->teams; other++)
             better += standing_of(hunt, seats, other) > own;
-        teams[team] = (struct vx_rating_team){ team * hunt->size, hunt->size, better + 1 };
+        teams[team] = (struct vx_rating_team){ team * hunt->size, hunt->size, hunt->scored ? rank_by_score(hunt->score, team) : better + 1 };
     }
 }
 
@@ -76,6 +132,14 @@ static void write_back(struct vx_shard *shard, const struct hunt *hunt, const st
     if (!played_on) {
         profile->deviation = (float)after->deviation;
         profile->volatility = (float)after->volatility;
+    }
+}
+
+static void multiply(const struct vx_shard *shard, const struct hunt *hunt, const struct seat *seat, struct vx_rating *after)
+{
+    if (shard->modes[hunt->mode].rating_formula) {
+        after->mean = (double)seat->mean + (after->mean - (double)seat->mean) * (double)shard->gains[(uint32_t)seat->mean / GAIN_POINTS];
+        after->mean = fmin(fmax(after->mean, VX_RATING_MIN), VX_RATING_MAX);
     }
 }
 
@@ -142,6 +206,7 @@ void hunt_settle(struct vx_shard *shard, uint32_t index)
     for (uint32_t i = 0; i < hunt->seats; i++) {
         struct vx_rating *after = &outcome.seats[i].rating;
         uint32_t team = i / hunt->size;
+        multiply(shard, hunt, &seats[i], after);
         be_fair(hunt, &seats[i], after);
         write_back(shard, hunt, &seats[i], after);
         if (seats[i].flags & SEAT_LEFT)
@@ -163,6 +228,7 @@ void hunt_settle_leaver(struct vx_shard *shard, uint32_t index, uint32_t seat)
     for (uint32_t team = 0; team < hunt->teams; team++)
         outcome.teams[team] = (struct vx_rating_team){ team * hunt->size, hunt->size, team == seat / hunt->size ? 2 : 1 };
     rate(shard, index, &outcome);
+    multiply(shard, hunt, &seats[seat], &outcome.seats[seat].rating);
     be_fair(hunt, &seats[seat], &outcome.seats[seat].rating);
     write_back(shard, hunt, &seats[seat], &outcome.seats[seat].rating);
 }

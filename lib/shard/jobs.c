@@ -56,6 +56,23 @@ static uint32_t whole(float value, uint32_t low, uint32_t high)
     return value >= (float)high ? high : (uint32_t)lrintf(value);
 }
 
+static bool is_table(const struct job *job)
+{
+    return job->job.formula == VX_FORMULA_PAIRING || job->job.formula == VX_FORMULA_RATING;
+}
+
+static void table_row_take(struct vx_shard *shard, uint32_t row, float value)
+{
+    static const float gain_max = 10;
+    if (row >= VX_MATCH_ROWS) {
+        shard->gains[row - VX_MATCH_ROWS] = value >= 0 ? fminf(value, gain_max) : 1; /* not a number: as it was worked out */
+        return;
+    }
+    modes_window(shard, row, whole(value, 0, VX_MATCH_RATING_MAX));
+    if (++shard->windows_known == VX_MATCH_ROWS)
+        shard->windows_ready = true; /* and stays so: an old table is better than none */
+}
+
 static void job_apply(struct vx_shard *shard, const struct job *job, const struct vx_event *event)
 {
     switch (job->job.formula) {
@@ -65,12 +82,13 @@ static void job_apply(struct vx_shard *shard, const struct job *job, const struc
     case VX_FORMULA_LOOT:
         grant_evaluated(shard, job->grant, whole(event->out[0], 1, UINT16_MAX), whole(event->out[1], 1, 1000000));
         break;
+    case VX_FORMULA_SCORE:
+        hunt_scored(shard, job, event);
+        break;
     default:
-        if (job->match != shard->table_epoch)
-            break; /* of the version before: all rows are being asked for again */
-        modes_window(shard, job->grant, whole(event->out[0], 0, VX_MATCH_RATING_MAX));
-        if (++shard->windows_known == VX_MATCH_ROWS)
-            shard->windows_ready = true; /* and stays so: an old table is better than none */
+        VX_ASSERT(is_table(job));
+        if (job->match == shard->table_epoch) /* else of the version before: all rows are being asked for again */
+            table_row_take(shard, job->grant, event->out[0]);
     }
 }
 
@@ -88,13 +106,13 @@ void job_done(struct vx_shard *shard, const struct vx_event *event)
     job_apply(shard, &copy, event);
 }
 
-/* Loot and windows are asked for again, for the chest is taken; a strike has missed its moment. */
+/* Loot and tables are asked for again, for the chest is taken; a strike has missed its moment, and rules say who has won. */
 void job_timeout(struct vx_shard *shard, uint32_t index)
 {
     struct job *job = &shard->jobs[index];
     VX_ASSERT(job->used);
     shard->counters.jobs_timed_out += job->tries > 0; /* a window's first asking is a timer, too */
-    bool again = job->job.formula == VX_FORMULA_PAIRING || (job->job.formula == VX_FORMULA_LOOT && job->tries < JOB_TRIES_MAX);
+    bool again = is_table(job) || (job->job.formula == VX_FORMULA_LOOT && job->tries < JOB_TRIES_MAX);
     if (again) {
         job_send(shard, job);
         return;
@@ -103,18 +121,22 @@ void job_timeout(struct vx_shard *shard, uint32_t index)
     job_free(shard, job);
     if (copy.job.formula == VX_FORMULA_BATTLE)
         hunt_struck(shard, &copy, NULL);
+    else if (copy.job.formula == VX_FORMULA_SCORE)
+        hunt_scored(shard, &copy, NULL);
     else
         grant_evaluated(shard, copy.grant, 1, 1); /* no formula: the least there is, but never nothing */
 }
 
-/* The window of each second waited. Players queue meanwhile. */
+/* The window of each second waited, and each hundred points' gain where a mode wants them. Players queue meanwhile. */
 void jobs_tables_go_on(struct vx_shard *shard)
 {
-    for (; shard->table_next < VX_MATCH_ROWS && shard->job_free != NONE; shard->table_next++) {
-        struct job *job = job_new(shard, VX_FORMULA_PAIRING);
+    const uint32_t rows = VX_MATCH_ROWS + (modes_ask_gains(shard) ? GAIN_ROWS : 0);
+    for (; shard->table_next < rows && shard->job_free != NONE; shard->table_next++) {
+        const bool is_window = shard->table_next < VX_MATCH_ROWS;
+        struct job *job = job_new(shard, is_window ? VX_FORMULA_PAIRING : VX_FORMULA_RATING);
         job->grant = shard->table_next;
         job->match = shard->table_epoch;
-        job->job.in[0] = (float)shard->table_next;
+        job->job.in[0] = (float)(is_window ? shard->table_next : (shard->table_next - VX_MATCH_ROWS) * GAIN_POINTS);
         timer_set(shard, shard->timer_jobs + index_of(shard, job), shard->now_ms);
     }
 }

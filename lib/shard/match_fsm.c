@@ -135,6 +135,7 @@ static void finish(struct vx_shard *shard, uint32_t index, uint32_t seat)
     (void)seat;
     timer_clear(shard, timer_of(shard, index));
     to_all(shard, index, EVENT_SETTLE);
+    hunt_score(shard, index);
     if (shard->hunts[index].pending == 0)
         match_event(shard, index, MATCH_DONE, 0);
 }

@@ -86,6 +86,14 @@ bool modes_ready(const struct vx_shard *shard)
     return !asks || shard->windows_ready;
 }
 
+bool modes_ask_gains(const struct vx_shard *shard)
+{
+    bool asks = false;
+    for (uint32_t i = 0; i < shard->mode_count; i++)
+        asks = asks || shard->modes[i].rating_formula != 0;
+    return asks;
+}
+
 void modes_window(struct vx_shard *shard, uint32_t row, uint32_t points)
 {
     shard->windows[row] = (uint16_t)points;
@@ -116,4 +124,5 @@ void modes_change(struct vx_shard *shard, const struct vx_event *event)
     }
     shard->modes[index] = *next;
     vx_match_mode_set(shard->match, index, &rules);
+    jobs_tables(shard); /* it may ask for a table that no mode has asked for so far */
 }

@@ -175,7 +175,7 @@ void party_by_token(struct vx_shard *shard, uint32_t slot, uint32_t token, uint3
     struct party *party = index != NONE ? &shard->parties[index] : NULL;
     if (shard->profiles[slot].party != 0)
         return;
-    if (party == NULL)
+    if (party == NULL && wanted <= VX_MATCH_PARTY_MAX)
         party = party_new(shard, token, wanted);
     if (party == NULL || party->wanted != wanted || party->count == party->wanted || shard->players[party->members[0]].state > PLAYER_LOBBY) {
         shard->counters.parties_refused++; /* tokens that contradict each other, or a party that plays already: it is alone */

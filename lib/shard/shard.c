@@ -7,7 +7,7 @@
 
 static uint32_t jobs_of(const struct vx_shard_config *config)
 {
-    return config->players_max / 4 + 2 * VX_MATCH_ROWS;
+    return config->players_max / 4 + 2 * (VX_MATCH_ROWS + GAIN_ROWS);
 }
 
 static uint32_t grants_of(const struct vx_shard_config *config)
@@ -74,6 +74,8 @@ static void lists_create(struct vx_shard *shard)
         shard->hunts[i].next_free = i + 1 < config->hunts_max ? i + 1 : NONE;
     for (uint32_t i = 0; i < shard->jobs_max; i++)
         shard->jobs[i].next_free = i + 1 < shard->jobs_max ? i + 1 : NONE;
+    for (uint32_t i = 0; i < GAIN_ROWS; i++)
+        shard->gains[i] = 1;
     shard->hunt_free_last = config->hunts_max - 1;
     shard->job_free_last = shard->jobs_max - 1;
     shard->timer_hunts = config->players_max;

@@ -38,6 +38,8 @@ enum {
     GRANT_ROOM_MS = 100,
     GRANT_PLACES_TRIED = 64, /* bounds a SUMMON's work; beyond it the chest is BUSY */
     JOB_TRIES_MAX = 3,
+    GAIN_POINTS = 100,      /* a row of the rating formula's table */
+    GAIN_ROWS = VX_RATING_MAX / GAIN_POINTS + 1,
     HEALTH = 100,
     MOVE_SLACK_CM = 200,
     MOVE_MS_MAX = 2000,
@@ -99,7 +101,7 @@ struct profile { /* cold: what is known of a player beyond the hot line. All zer
     uint16_t modes;         /* leader: what its ticket was for */
     uint16_t roles;         /* it can take */
     uint16_t token_roles;   /* its token says; 0: any */
-    uint16_t sets[VX_MATCH_SETS];
+    uint16_t sets[VX_MATCH_SETS];          /* 0: any */
     uint16_t latency_ms[VX_MATCH_REGIONS]; /* 0: not known */
     uint8_t attributes[VX_MATCH_ATTRIBUTES];
     uint32_t party;         /* index + 1, 0: none */
@@ -110,6 +112,10 @@ struct profile { /* cold: what is known of a player beyond the hot line. All zer
     uint32_t lost_match;    /* … which may still be going on; 0: none */
 };
 static_assert(sizeof(struct profile) <= VX_CACHE_LINE_BYTES, "a profile");
+static inline uint16_t profile_set(const struct profile *profile, uint32_t set)
+{
+    return profile->sets[set] != 0 ? profile->sets[set] : UINT16_MAX;
+}
 struct party {
     uint32_t id;            /* never 0 of one in use: generation × parties + index, or a token's number */
     uint32_t generation, next_free;
@@ -140,6 +146,8 @@ struct hunt { /* its seats are shard->seats[index × seats_max] on, team after t
     uint8_t present;    /* how many have not left */
     uint8_t claimed;    /* bit per chest */
     bool abandoned;     /* too few were left */
+    bool scored;        /* the score formula has answered */
+    float score;        /* 1: the first team has won */
     uint16_t points;    /* between its ratings when it was made */
 };
 struct job {
@@ -195,8 +203,9 @@ struct vx_shard {
     uint32_t backfill_next; /* hunt */
     enum vx_code ending;    /* EVENT_SEARCH_END: why */
     uint16_t windows[VX_MATCH_ROWS]; /* the pairing formula's */
+    float gains[GAIN_ROWS];          /* the rating formula's */
     uint32_t windows_known;
-    uint32_t table_next, table_epoch; /* row that is asked next (VX_MATCH_ROWS: none), and for which version */
+    uint32_t table_next, table_epoch; /* row that is asked next (windows, then gains), and for which versions */
     uint32_t jobs_max, grants_max;
     uint32_t timer_hunts, timer_jobs, timer_grants, timer_match;
     uint32_t hunt_free, hunt_free_last, job_free, job_free_last, chest_next;
@@ -360,6 +369,8 @@ void modes_change(struct vx_shard *shard, const struct vx_event *event);
 void modes_window(struct vx_shard *shard, uint32_t row, uint32_t points);
 /* False while a mode's windows are the pairing formula's and not known yet. */
 bool modes_ready(const struct vx_shard *shard);
+/* Whether any mode's changes of ratings are multiplied. */
+bool modes_ask_gains(const struct vx_shard *shard);
 
 /* match_fsm.c */
 uint32_t match_open(struct vx_shard *shard, const struct vx_match_found *found); /* NONE: no hunt free */
@@ -388,6 +399,9 @@ void seats_notice(struct vx_shard *shard, uint32_t hunt, uint32_t except, struct
 enum vx_code seat_status(struct vx_shard *shard, uint32_t slot, const struct vx_event *action);
 
 /* ending.c */
+/* Asks who has won, where a formula says it. */
+void hunt_score(struct vx_shard *shard, uint32_t hunt);
+void hunt_scored(struct vx_shard *shard, const struct job *job, const struct vx_event *done);
 void hunt_settle(struct vx_shard *shard, uint32_t hunt);
 /* One who has left, as the last of its hunt, before somebody else takes the seat. */
 void hunt_settle_leaver(struct vx_shard *shard, uint32_t hunt, uint32_t seat);

@@ -37,7 +37,7 @@ static void member_add(const struct vx_shard *shard, uint32_t slot, struct vx_ti
             ticket->latency_ms[i] = latency_ms;
     }
     for (uint32_t i = 0; i < VX_MATCH_SETS; i++)
-        ticket->sets[i] &= profile->sets[i];
+        ticket->sets[i] &= profile_set(profile, i);
     ticket->members[ticket->size++] = slot;
 }
 
@@ -190,7 +190,7 @@ static void open_seats(const struct vx_shard *shard, uint32_t index, struct vx_m
             continue;
         const struct profile *profile = &shard->profiles[seats[i].slot];
         for (uint32_t set = 0; set < VX_MATCH_SETS; set++)
-            open->sets[set] &= profile->sets[set];
+            open->sets[set] &= profile_set(profile, set);
         for (uint32_t a = 0; a < VX_MATCH_ATTRIBUTES; a++)
             open->attributes[a] = profile->attributes[a];
         open->team[open->players] = (uint8_t)(i / hunt->size);

@@ -25,10 +25,15 @@ enum vx_event_kind {
 };
 /* JOIN: player = display id, io and session where it is reached, number = connection number (grows with every
  * connection of the appliance: what comes late from an older one is passed over), arg8 = enum vx_join,
- * arg16 = roles, a = rating (0: none known), b = deviation, c = party, seen = players in the party, out = struct vx_join_profile.
+ * arg16 = roles, a = rating (0: none known), b = deviation, c = party, seen = players in the party, out = struct vx_join_profile,
+ * received_cycles = struct vx_join_traits.
  * A slot that has been joined once takes actions from its connection only, and idle_ms does not apply to it. */
 enum vx_join { VX_JOIN_NEW, VX_JOIN_RESUME }; /* another client than the slot had: begins from nothing; the same one again */
 enum vx_part { VX_PART_LOST, VX_PART_CLOSED }; /* grace_ms begin; the player left on purpose */
+struct vx_join_traits { /* in vx_event.received_cycles */
+    uint8_t attributes[VX_MATCH_ATTRIBUTES];
+    uint16_t sets[VX_MATCH_SETS]; /* 0: any */
+};
 struct vx_join_profile { /* in vx_event.out: latencies to regions 1 to 8 in ms, 0: not known */
     uint16_t latency_ms[VX_MATCH_REGIONS];
 };
@@ -52,6 +57,7 @@ struct vx_event {
 };
 static_assert(sizeof(struct vx_event) == 64, "one event, one cache line");
 static_assert(sizeof(struct vx_join_profile) == sizeof(((struct vx_event *)0)->out), "a profile travels in out");
+static_assert(sizeof(struct vx_join_traits) == sizeof(uint64_t), "traits travel in received_cycles");
 
 enum { VX_REPLY_URGENT = 1 }; /* leaves at the end of this pass; others wait for the window */
 struct vx_reply {
@@ -78,7 +84,9 @@ enum { VX_JOB_INPUTS = 6, VX_JOB_OUTPUTS = 4 };
 /* Inputs by kind (outputs in `out`):
  * battle:  attacker rating, target rating, distance m, weapon 0..3, target health, attacker streak -> damage, critical (0|1)
  * loot:    player rating, chest tier 0..3, chests left, hunt elapsed s, players in hunt, 0       -> item 1..65535, amount 1..
- * pairing: wait s, 0…                                                                             -> rating window */
+ * pairing: wait s, 0…                                                                             -> rating window
+ * rating:  rating, 0…                                                                             -> gain
+ * score:   of the first team: chests, of the other; best health, of the other; who has left 0..3, elapsed s -> 1 won, 0.5, 0 */
 struct vx_job {
     uint8_t formula; /* enum vx_formula_kind */
     uint8_t reserved[3];

@@ -209,7 +209,7 @@ static void user_read(char **words)
            user.permissions);
     for (uint32_t i = 0; i < user.latency_count; i++)
         printf(" %u=%u", user.latencies[i].region, user.latencies[i].ms);
-    printf("\n");
+    printf(" %u,%u,%u,%u %u,%u\n", user.attributes[0], user.attributes[1], user.attributes[2], user.attributes[3], user.sets[0], user.sets[1]);
 }
 
 static const struct {

@@ -239,8 +239,10 @@ def request_read(data, protocol_id, now):
 PERMISSIONS = {"play": 1, "ranked": 2, "observe": 4, "test": 8}
 
 
-def user_data(shard=65535, region=0, display=0, party=0, party_size=1, roles=0, rating=1500.0, deviation=350.0, permissions=("play", "ranked"), latencies=()):
+def user_data(shard=65535, region=0, display=0, party=0, party_size=1, roles=0, rating=1500.0, deviation=350.0, permissions=("play", "ranked"), latencies=(),
+              attributes=(0, 0, 0, 0), sets=(0, 0)):
     """latencies: (region, ms) pairs, at most 8."""
     bits = sum(PERMISSIONS[name] for name in permissions)
     data = b"VX" + struct.pack("<BBHHIIBxHffI", 1, len(latencies), shard, region, display, party, party_size, roles, rating, deviation, bits)
-    return (data + b"".join(struct.pack("<HH", *pair) for pair in latencies)).ljust(USER_BYTES, b"\0")
+    data += b"".join(struct.pack("<HH", *pair) for pair in latencies)
+    return (data.ljust(64, b"\0") + struct.pack("<4B2H", *attributes, *sets)).ljust(USER_BYTES, b"\0")

@@ -165,8 +165,8 @@ def challenges_go_both_ways(c):
 
 def user_data_is_read(c):
     data = wire.user_data(shard=3, region=2, display=0xfeedface, party=11, party_size=3, roles=5, rating=1712.25, deviation=81.5, permissions=("play", "test"),
-                          latencies=[(2, 18), (9, 211)])
-    assert c.ask("user-read", data) == "3 2 4277009102 11 3 5 1712.25 81.5 9 2=18 9=211"
+                          latencies=[(2, 18), (9, 211)], attributes=(7, 0, 255, 1), sets=(3, 65535))
+    assert c.ask("user-read", data) == "3 2 4277009102 11 3 5 1712.25 81.5 9 2=18 9=211 7,0,255,1 3,65535"
     assert c.ask("user-read", wire.user_data()).startswith("65535 0 0 0 1 0 1500 350 3")
     assert c.refused("user-read", bytes(256)) == 'user data does not begin with "VX"'
     assert c.refused("user-read", wire.user_data(rating=float("nan"))).startswith("the rating is not a number")
@@ -194,13 +194,14 @@ def veltrixctl_issues_and_inspects(_, ctl):
         assert os.stat(key_file).st_mode & 0o7777 == 0o600
         key = bytes.fromhex(open(key_file).read())
         words = ["token", "issue", token_file, "--client", "0xfffffffffffffffe", "--server", "10.0.0.1:40000,[fd00::1]:40001", "--key", key_file, "--protocol", "0x5658"]
-        command(ctl, *words, "--shard", "4", "--party", "9", "--party_size", "2", "--rating", "1650.5", "--latencies", "1=20,2=95", "--timeout", "7")
+        command(ctl, *words, "--shard", "4", "--party", "9", "--party_size", "2", "--rating", "1650.5", "--latencies", "1=20,2=95", "--timeout", "7", "--attributes", "4,2",
+                "--sets", "0,6")
         command(ctl, *words, fails="exists already")
         assert os.stat(token_file).st_mode & 0o7777 == 0o600
         token = wire.ConnectToken.from_bytes(open(token_file, "rb").read())
         private = wire.PrivateToken.unsealed(token.private, 0x5658, token.expire, token.nonce, key)
         assert (private.client_id, private.timeout, private.servers) == (2**64 - 2, 7, [("10.0.0.1", 40000), ("fd00::1", 40001)])
-        assert private.user == wire.user_data(shard=4, display=2**32 - 2, party=9, party_size=2, rating=1650.5, latencies=[(1, 20), (2, 95)])
+        assert private.user == wire.user_data(shard=4, display=2**32 - 2, party=9, party_size=2, rating=1650.5, latencies=[(1, 20), (2, 95)], attributes=(4, 2, 0, 0), sets=(0, 6))
         shown = command(ctl, "token", "inspect", token_file, "--key", key_file)
         assert shown["client"] == str(2**64 - 2) and shown["parts_agree"] and not shown["expired"] and 0 < shown["left_s"] <= 45
         assert shown["user"]["shard"] == 4 and shown["user"]["permissions"] == ["play", "ranked"] and "client_key" not in shown
@@ -213,7 +214,7 @@ def veltrixctl_issues_and_inspects(_, ctl):
         os.chmod(key_file, 0o640)
         command(ctl, "token", "inspect", token_file, "--key", key_file, fails="has mode 0640")
         for wrong, sentence in ({"--client": "-1"}, "client is"), ({"--server": "10.0.0.1"}, "is not an address with a port"), ({"--protocol": "0x"}, "protocol is"), \
-                ({"--party_size": "2"}, "a party has 1 to 16"), ({"--permissions": "fly"}, 'there is no "fly"'), ({"--latencies": "1:20"}, "is not REGION=MS"), \
+                ({"--party_size": "2"}, "a party has 1 to 16"), ({"--permissions": "fly"}, 'there is no "fly"'), ({"--attributes": "256"}, "4 numbers below 256"), ({"--sets": "1,2,3"}, "2 numbers below 65536"), ({"--latencies": "1:20"}, "is not REGION=MS"), \
                 ({"--latencies": "0=20"}, "region that is 0"), ({"--rating": "1e9"}, "rating"), ({"--timeout": "0"}, "timeout is 0"), ({"--shard": "256"}, "shard"):
             arguments = {"--client": "1", "--server": "10.0.0.1:1", "--key": key_file, "--protocol": "1", **wrong}
             command(ctl, "token", "issue", f"{folder}/none", *[word for pair in arguments.items() for word in pair], fails=sentence)

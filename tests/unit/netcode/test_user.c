@@ -115,11 +115,22 @@ static void latencies_are_of_regions(void)
     CU_ASSERT(vx_user_read(out, &read) == VX_NETCODE_FAULT_NONE && read.latency_count == 8 && read.latencies[7].region == 107);
 }
 
+static void attributes_and_sets(void)
+{
+    struct vx_user more = someone, read;
+    uint8_t out[VX_NETCODE_USER_BYTES];
+    more.attributes[3] = 9;
+    more.sets[1] = 0x0203;
+    vx_user_write(&more, out);
+    CU_ASSERT(out[67] == 9 && out[70] == 3 && out[71] == 2);
+    CU_ASSERT(vx_user_read(out, &read) == VX_NETCODE_FAULT_NONE && read.attributes[3] == 9 && read.attributes[0] == 0 && read.sets[1] == 0x0203 && read.sets[0] == 0);
+}
+
 static void what_is_reserved_is_zero(void)
 {
     CU_ASSERT_EQUAL(with_8(17, 1), VX_NETCODE_FAULT_USER_RESERVED);
     for (uint32_t offset = 40; offset < VX_NETCODE_USER_BYTES; offset++)
-        CU_ASSERT_EQUAL(with_8(offset, 0x80), VX_NETCODE_FAULT_USER_RESERVED);
+        CU_ASSERT_EQUAL(with_8(offset, 0x80), offset >= 64 && offset < 72 ? VX_NETCODE_FAULT_NONE : VX_NETCODE_FAULT_USER_RESERVED);
 }
 
 static void every_fault_has_a_sentence(void)
@@ -138,6 +149,7 @@ int main(void)
         { "numbers are numbers", numbers_are_numbers },
         { "permissions are known", permissions_are_known },
         { "latencies are of regions", latencies_are_of_regions },
+        { "attributes and sets", attributes_and_sets },
         { "what is reserved is zero", what_is_reserved_is_zero },
         { "every fault has a sentence", every_fault_has_a_sentence },
     };

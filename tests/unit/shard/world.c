@@ -127,7 +127,8 @@ const struct vx_reply *world_act(struct world *world, uint32_t player, uint8_t t
 
 struct vx_event world_job_done(const struct vx_job *job)
 {
-    static const float answers[VX_FORMULA_KINDS][2] = { [VX_FORMULA_BATTLE] = { 30, 0 }, [VX_FORMULA_LOOT] = { 77, 2 }, [VX_FORMULA_PAIRING] = { 500, 0 } };
+    static const float answers[VX_FORMULA_KINDS][2] = { [VX_FORMULA_BATTLE] = { 30, 0 }, [VX_FORMULA_LOOT] = { 77, 2 }, [VX_FORMULA_PAIRING] = { 500, 0 },
+                                                        [VX_FORMULA_RATING] = { 2, 0 }, [VX_FORMULA_SCORE] = { 0, 0 } };
     return (struct vx_event){ .kind = VX_EVENT_JOB_DONE, .number = job->id, .c = 1, .out = { answers[job->formula][0], answers[job->formula][1] } };
 }
 
