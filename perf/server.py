@@ -9,6 +9,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("VELTRIX_BUILD", ROOT / "build"))
 APP = BUILD / "app"
+WITH_US = ("setpriv", "--pdeathsig", "KILL")  # a veltrixd whose test was ended would poll on
 SERVER_CPU, CLIENT_CPU = 0, os.cpu_count() - 1
 
 
@@ -54,7 +55,7 @@ class Veltrixd:
 """)
 
     def __enter__(self):
-        command = [APP / "veltrixd" / "veltrixd", "--config", self.folder / "veltrix.lua"] + ([] if self.huge else ["--no-huge"])
+        command = [*WITH_US, APP / "veltrixd" / "veltrixd", "--config", self.folder / "veltrix.lua"] + ([] if self.huge else ["--no-huge"])
         self.log = self.folder / "veltrixd.log"  # a pipe that nobody reads would hold veltrixd up when it is full
         with open(self.log, "w") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)

@@ -12,6 +12,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 APP = pathlib.Path(os.environ.get("VELTRIX_BUILD", ROOT / "build")) / "app"
+WITH_US = ("setpriv", "--pdeathsig", "KILL")  # a veltrixd whose test was ended would poll on
 RESIDENT_MB_MAX = 256  # of veltrixd: what the service before it took with as many players
 PROTOCOL = "0x5658"
 HUGE_PAGES = 256  # 2 MiB each: packet pools and tables of both processes
@@ -82,7 +83,7 @@ def veth_up():
 
 
 def start_server(config, folder, huge):
-    command = [APP / "veltrixd" / "veltrixd", "--config", config] + ([] if huge else ["--no-huge"])
+    command = [*WITH_US, APP / "veltrixd" / "veltrixd", "--config", config] + ([] if huge else ["--no-huge"])
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     line = server.stdout.readline()
     if "ready" not in line:

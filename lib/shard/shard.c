@@ -322,8 +322,13 @@ uint32_t vx_shard_step(struct vx_shard *shard, uint64_t now_us, const struct vx_
 
 void vx_shard_prefetch(const struct vx_shard *shard, const struct vx_event *event)
 {
-    if (event->slot < shard->config.players_max)
-        __builtin_prefetch(&shard->players[event->slot]);
+    if (event->slot >= shard->config.players_max)
+        return;
+    __builtin_prefetch(&shard->players[event->slot]);
+    if (event->type == VX_ACTION_FIND && event->kind == VX_EVENT_ACTION) { /* the rest of what a newcomer waits for is memory */
+        __builtin_prefetch(&shard->profiles[event->slot], 1);
+        vx_match_expect(shard->match, event->slot);
+    }
 }
 
 const struct vx_shard_counters *vx_shard_counters(const struct vx_shard *shard)

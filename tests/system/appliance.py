@@ -9,6 +9,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 APP = pathlib.Path(os.environ.get("VELTRIX_BUILD", ROOT / "build")) / "app"
+WITH_US = ("setpriv", "--pdeathsig", "KILL")  # a veltrixd whose test was ended would poll on
 SERVER_CPU, OTHER_CPU = 0, os.cpu_count() - 1
 SKIPPED = 77
 UDP_PORT = 40000
@@ -51,7 +52,7 @@ class Appliance:
     def start(self):
         """True when it is ready."""
         with open(self.errors, "w") as errors:
-            self.process = subprocess.Popen([APP / "veltrixd" / "veltrixd", "--config", self.folder / "veltrix.lua", "--no-huge"],
+            self.process = subprocess.Popen([*WITH_US, APP / "veltrixd" / "veltrixd", "--config", self.folder / "veltrix.lua", "--no-huge"],
                                             stdout=subprocess.PIPE, stderr=errors, text=True)
         return "ready" in self.process.stdout.readline()
 

@@ -11,6 +11,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 APP = pathlib.Path(os.environ.get("VELTRIX_BUILD", ROOT / "build")) / "app"
+WITH_US = ("setpriv", "--pdeathsig", "KILL")  # a veltrixd whose test was ended would poll on
 CTL = APP / "veltrixctl" / "veltrixctl"
 CPUS = os.cpu_count()
 
@@ -72,7 +73,7 @@ class Appliance:
 """)
         self.folder.chmod(0o755)
         self.log_path = self.folder / "log"
-        self.process = subprocess.Popen([APP / "veltrixd" / "veltrixd", "--config", self.config, "--no-huge"], stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([*WITH_US, APP / "veltrixd" / "veltrixd", "--config", self.config, "--no-huge"], stdout=subprocess.PIPE,
                                         stderr=open(self.log_path, "w"), text=True, env={**os.environ, **(environment or {})})
         line = self.process.stdout.readline()
         if "ready" not in line:
