@@ -111,6 +111,8 @@ HOW = [
     (r"meson test -C build formula formula_faults formula_runtime formula_contain", run_by_ci("formula", "formula_faults", "formula_runtime", "formula_contain")),
     (r"veltrix-player --token FILE(?: --auto)?", run_by_ci("interop_player")),
     (r"meson install -C build", run_by_ci("install")),
+    (r"systemctl enable --now veltrix|veltrix-load --memif /run/veltrix/memif\.sock .*", run_by_ci("package")), # the commands of README's packages
+    (r"tools/package", run_by_ci("package")),
     (r"veltrix-doctor(?: --jitter 5)?", run_by_ci("doctor")),
     (r"tools/mutants", run_by_ci("mutants_apply", "mutants_two")),
     (r"tools/sim --seeds 1\.\.40", run_by_ci("sim_seeds")),
