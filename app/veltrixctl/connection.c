@@ -62,7 +62,7 @@ static int open_connection(struct ctl *ctl)
         return ctl_complain(EXIT_NO_CONNECTION, ctl->socket, strerror(errno));
     while (connect(ctl->fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
         if (errno != EAGAIN && errno != EINTR)
-            return ctl_complain(EXIT_NO_CONNECTION, ctl->socket, strerror(errno));
+            return ctl_complain(errno == EACCES ? EXIT_NOT_PERMITTED : EXIT_NO_CONNECTION, ctl->socket, strerror(errno));
         if (ctl_now_ms() >= ctl->deadline_ms)
             return timed_out(ctl);
         (void)poll(NULL, 0, RETRY_MS);

@@ -18,6 +18,7 @@ enum {
     EXIT_FAILED = 1,
     EXIT_USAGE = 2,
     EXIT_NO_CONNECTION = 3,
+    EXIT_NOT_PERMITTED = 4,
     EXIT_TIMED_OUT = 5,
 };
 
