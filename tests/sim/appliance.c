@@ -116,13 +116,53 @@ static void io_start(struct sim *sim, uint32_t index)
         sim_violation("io lcore does not start: %s", error.text);
 }
 
+static void modes_write(struct vx_shard_mode modes[5])
+{
+    static const char *const names[5] = { "duel", "pairs", "many", "squads", "unrated" };
+    for (uint32_t i = 0; i < 5; i++) {
+        (void)snprintf(modes[i].name, sizeof(modes[i].name), "%s", names[i]);
+        vx_mode_default(&modes[i].mode);
+        modes[i].mode.window_points = i > 0 ? 4095 : 0;
+    }
+    struct vx_mode *pairs = &modes[1].mode, *many = &modes[2].mode, *squads = &modes[3].mode, *unrated = &modes[4].mode;
+    pairs->size_min = pairs->size_max = 2;
+    pairs->backfill = 1;
+    pairs->rating = VX_MODE_PLACKETT_LUCE;
+    many->teams_min = 3;
+    many->teams_max = 6;
+    many->auto_accept = many->backfill = 1;
+    many->players_min = 3;
+    many->rating = VX_MODE_BRADLEY_TERRY_FULL;
+    squads->size_min = 1;
+    squads->size_max = 3;
+    squads->auto_accept = squads->backfill = 1;
+    squads->rating = VX_MODE_BRADLEY_TERRY_PART;
+    unrated->teams_max = 3;
+    unrated->size_max = 2;
+    unrated->rating = VX_MODE_UNRATED;
+    unrated->rematch_ms = 2000;
+}
+
+const struct vx_shard_mode *appliance_modes(const struct sim_plan *plan, uint32_t *count)
+{
+    static struct vx_shard_mode duel = { .name = "duel" }, modes[5];
+    if (plan->teams == 0) {
+        vx_mode_default(&duel.mode);
+        duel.mode.rating = VX_MODE_ELO; /* which the model knows by heart */
+        *count = 1;
+        return &duel;
+    }
+    modes_write(modes);
+    *count = 5;
+    return modes;
+}
+
 static struct vx_shard_lcore_config lane_config(struct sim *sim, uint32_t lane)
 {
-    static struct vx_shard_mode duel = { .name = "duel" };
-    vx_mode_default(&duel.mode);
-    duel.mode.rating = VX_MODE_ELO; /* which the model knows by heart */
     struct appliance *appliance = &sim->appliance;
     const struct sim_plan *plan = sim->plan;
+    uint32_t mode_count;
+    const struct vx_shard_mode *modes = appliance_modes(plan, &mode_count);
     uint32_t players = (plan->players + plan->shards - 1) / plan->shards;
     return (struct vx_shard_lcore_config){
         .index = lane, .shard_first = lane, .shard_step = plan->lanes, .shard_count = (plan->shards - lane + plan->lanes - 1) / plan->lanes,
@@ -131,7 +171,7 @@ static struct vx_shard_lcore_config lane_config(struct sim *sim, uint32_t lane)
         .shard = { .epoch = appliance->epoch, .players_max = players, .hunts_max = plan->hunts_max, .seed = plan->seed + appliance->epoch,
                    .proposal_ms = plan->proposal_ms, .search_ms_max = plan->search_ms, .hunt_ms = plan->hunt_ms, .idle_ms = plan->idle_ms,
                    .repeat_ms = plan->repeat_ms, .repeats_max = plan->repeats_max, .job_ms_max = plan->job_ms, .speed_cm_s = plan->speed_cm_s,
-                   .chest_range_cm = plan->chest_range_cm, .strike_range_cm = plan->strike_range_cm, .chests = plan->chests, .mode_count = 1, .modes = &duel },
+                   .chest_range_cm = plan->chest_range_cm, .strike_range_cm = plan->strike_range_cm, .chests = plan->chests, .cooldown_ms = plan->cooldown_ms, .mode_count = mode_count, .modes = modes },
     };
 }
 

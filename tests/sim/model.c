@@ -77,6 +77,8 @@ void model_start(struct model *model, uint64_t now_us)
     memset(model->shards, 0, sizeof(model->shards));
     model->fed_count = model->check_count = 0;
     model->is_blind = false;
+    if (model->plan->teams != 0)
+        teams_start(model);
     model->now_ms = (uint32_t)(model->sim->shard_us / 1000);
     for (uint32_t i = 0; i < M_PASSES; i++)
         model->passes_ms[i] = model->now_ms;
@@ -110,7 +112,7 @@ static void pass_begin(struct model *model)
 bool model_time_passes(struct model *model)
 {
     pass_begin(model);
-    return !model->is_blind && m_doubts_begin(model);
+    return !model->is_blind && model->plan->teams == 0 && m_doubts_begin(model);
 }
 
 void model_time_passed(struct model *model)
@@ -217,6 +219,10 @@ void model_reply(struct model *model, const struct vx_reply *reply)
         return;
     if (reply->session != reply->player || reply->shard != reply->player % model->plan->shards)
         m_wrong(model, player, "a reply names session %u and shard %u", reply->session, reply->shard);
+    if (model->plan->teams != 0) {
+        teams_reply(model, player, reply);
+        return;
+    }
     m_player_pass_time(model, player);
     if (reply->action_number == 0 && !waits_for_number_0(player))
         m_notice(model, player, reply);
@@ -253,7 +259,9 @@ void model_pass_done(struct model *model, uint64_t shard_us)
 {
     model->now_ms = (uint32_t)(shard_us / 1000);
     model->was_still = model->was_still || model->now_ms - model->passes_ms[model->pass % M_PASSES] > 100;
-    if (!model->is_blind) {
+    if (!model->is_blind && model->plan->teams != 0)
+        teams_pass_done(model);
+    else if (!model->is_blind) {
         fed_finish(model);
         m_strikes_done(model);
         checks_make(model);
@@ -269,15 +277,21 @@ void model_pass_done(struct model *model, uint64_t shard_us)
     model->passes_ms[++model->pass % M_PASSES] = model->now_ms;
     for (uint32_t i = 0; i < M_PASSES && has_leapt; i++)
         model->passes_ms[i] = model->now_ms;
-    if (!model->is_blind && m_is_past(model->now_ms, model->swept_ms + 40)) {
+    if (!model->is_blind && model->plan->teams == 0 && m_is_past(model->now_ms, model->swept_ms + 40)) {
         model->swept_ms = model->now_ms;
         m_sweep(model);
     }
 }
 
+void model_look(struct model *model)
+{
+    if (model->plan->teams != 0)
+        teams_look(model);
+}
+
 void model_rest(struct model *model)
 {
-    if (model->is_blind)
+    if (model->is_blind || model->plan->teams != 0)
         return;
     for (uint32_t i = 0; i < model->plan->players; i++) {
         struct m_player *player = m_player(model, i);

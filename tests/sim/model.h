@@ -32,6 +32,9 @@ void model_blind(struct model *model);
 bool model_is_blind(const struct model *model);
 void model_drained(struct model *model);
 
+/* Between passes, at intervals: what an operator sees holds together. */
+void model_look(struct model *model);
+
 /* The formula worker has found this job; it may be one that it has seen before. */
 struct model_job {
     uint32_t kind, shard, id;

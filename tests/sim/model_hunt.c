@@ -166,7 +166,7 @@ static struct m_job *job_add(struct model *model, const struct model_job *job)
 
 void model_job(struct model *model, const struct model_job *job)
 {
-    if (model->is_blind)
+    if (model->is_blind || model->plan->teams != 0)
         return;
     if (job->shard >= model->plan->shards || job->seed >= 1ull << 52)
         sim_violation("a job of shard %u with seed %lu", job->shard, job->seed);
@@ -205,7 +205,7 @@ static uint32_t whole(float value, uint32_t low, uint32_t high)
 
 void model_job_answered(struct model *model, uint32_t shard, uint32_t id, const float out[VX_JOB_OUTPUTS], uint32_t version)
 {
-    struct m_job *job = model->is_blind ? NULL : job_find(model, key_of(shard, id));
+    struct m_job *job = model->is_blind || model->plan->teams != 0 ? NULL : job_find(model, key_of(shard, id));
     if (job != NULL && job->is_answered && job->late_count < M_ANSWERS_LATE)
         memcpy(job->late[job->late_count++], out, sizeof(job->out));
     if (job == NULL || job->is_answered)
@@ -313,7 +313,8 @@ static bool unasked_fits(struct m_shard *shard, const struct model *model, const
     return false;
 }
 
-static void grant_new(struct model *model, const struct vx_grant *grant)
+/* By a chest that was opened. */
+static void grant_earned(struct model *model, const struct vx_grant *grant)
 {
     struct m_job **at = NULL;
     for (enum fit fit = FIT_SAID; fit < FIT_NONE && (at == NULL || *at == NULL); fit++)
@@ -324,6 +325,12 @@ static void grant_new(struct model *model, const struct vx_grant *grant)
     else if (!unasked_fits(&model->shards[grant->shard], model, grant) && !m_jobs_are_stale(model, grant->shard))
         sim_violation("shard %u grants player %u item %u × %u for match %u, which no chest of it gives", grant->shard, grant->player, grant->item, grant->amount,
                       grant->match);
+}
+
+static void grant_new(struct model *model, const struct vx_grant *grant)
+{
+    if (model->plan->teams == 0)
+        grant_earned(model, grant);
     if (grant->receipt != ((uint64_t)grant->shard << 52 | (uint64_t)(grant->epoch & 0xfffff) << 32 | grant->chest) || grant->epoch != model->sim->appliance.epoch)
         sim_violation("shard %u, epoch %u, chest %u has receipt %lx", grant->shard, grant->epoch, grant->chest, grant->receipt);
     struct m_grant *made = calloc(1, sizeof(*made));

@@ -234,6 +234,12 @@ void m_strikes_done(struct model *model);
 /* Jobs of this shard's lane have waited too long for a batch, and were dropped and counted. */
 bool m_jobs_are_stale(const struct model *model, uint32_t shard);
 
+/* model_teams.c: in worlds of teams, in place of all of the above */
+void teams_start(struct model *model);
+void teams_reply(struct model *model, struct m_player *player, const struct vx_reply *reply);
+void teams_pass_done(struct model *model);
+void teams_look(struct model *model);
+
 /* model_place.c */
 uint64_t m_distance_square(const int32_t a[3], const int32_t b[3]);
 void m_chest_position(uint32_t seed, uint32_t chest, int32_t at_cm[3]);

@@ -84,6 +84,23 @@ static void plan_fault(struct sim_plan *plan, struct vx_rng *rng)
     plan->fault_count++;
 }
 
+/* One seed in four plays modes of teams. Drawn apart, so that worlds of duels stay what they were. */
+static void plan_teams(struct sim_plan *plan)
+{
+    struct vx_rng rng = { vx_mix64(plan->seed ^ 0x7465616d73) };
+    plan->teams = vx_rng_below(&rng, 4) == 0;
+    if (plan->teams == 0)
+        return;
+    plan->cooldown_ms = ONE_OF(&rng, 0, 500, 5000);
+    plan->players = plan->players < 8 ? 8 : plan->players > 600 ? 600 : plan->players;
+    plan->hunts_max = plan->hunts_max < 2 ? 2 : plan->hunts_max;
+    /* Long hunts that some fall out of: others take their seats, or they come back. */
+    plan->idle_ms = between(&rng, 1500, 5000);
+    plan->hunt_ms = between(&rng, 10000, 40000);
+    plan->per_1000_vanishers += 300;
+    plan->per_1000_leavers += 100;
+}
+
 void sim_plan_make(uint64_t seed, struct sim_plan *plan)
 {
     struct vx_rng rng = { vx_mix64(seed) };
@@ -91,6 +108,7 @@ void sim_plan_make(uint64_t seed, struct sim_plan *plan)
     plan_world(plan, &rng);
     plan_rules(plan, &rng);
     plan_habits(plan, &rng);
+    plan_teams(plan);
     for (uint32_t faults = often_none(&rng, 20); faults > 0; faults--)
         plan_fault(plan, &rng);
 }

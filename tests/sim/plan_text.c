@@ -17,7 +17,7 @@ static const struct field fields[] = {
     FIELD(reply_ring), FIELD(device_ring), FIELD(busy_per_s), FIELD(buffers), FIELD(latency_ms), FIELD(jitter_ms), FIELD(start_ms), FIELD(hunts_max), FIELD(proposal_ms),
     FIELD(search_ms), FIELD(hunt_ms), FIELD(idle_ms), FIELD(repeat_ms), FIELD(repeats_max), FIELD(job_ms), FIELD(speed_cm_s), FIELD(chest_range_cm),
     FIELD(strike_range_cm), FIELD(chests), FIELD(worker_us), FIELD(ledger_us), FIELD(think_ms), FIELD(per_1000_decliners), FIELD(per_1000_deaf),
-    FIELD(per_1000_vanishers), FIELD(per_1000_cheats), FIELD(per_1000_leavers), FIELD(per_1000_idlers),
+    FIELD(per_1000_vanishers), FIELD(per_1000_cheats), FIELD(per_1000_leavers), FIELD(per_1000_idlers), FIELD(teams), FIELD(cooldown_ms),
 };
 enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
 
@@ -91,6 +91,7 @@ int sim_plan_read(const char *path, struct sim_plan *plan, struct vx_error *erro
         if (rc == 0 && strncmp(line, "seed ", 5) == 0) {
             sim_plan_make(plan->seed, plan);
             plan->fault_count = 0;
+            plan->teams = plan->cooldown_ms = 0; /* what is older than these fields played duels */
         }
     }
     (void)fclose(file);

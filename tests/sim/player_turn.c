@@ -22,7 +22,7 @@ static uint32_t cheat(struct sim *sim, struct player_sim *player, struct vx_wire
     uint32_t count = 1 + below(player, 4);
     for (uint32_t i = 0; i < count; i++) {
         struct vx_wire_action *action = &actions[i];
-        *action = act((uint8_t)(1 + below(player, SIM_ACTIONS)), player->match);
+        *action = act((uint8_t)(1 + below(player, players_actions(sim->plan))), player->match);
         if (below(player, 3) == 0)
             action->a = sim->players[below(player, sim->plan->players)].match;
         if (below(player, 8) == 0)
@@ -41,6 +41,43 @@ static uint32_t cheat(struct sim *sim, struct player_sim *player, struct vx_wire
         }
     }
     return count;
+}
+
+/* Somebody of the same shard, now and then oneself. */
+static uint32_t somebody(struct sim *sim, struct player_sim *player)
+{
+    uint32_t shards = sim->plan->shards, own = (uint32_t)(player - sim->players);
+    return own % shards + shards * below(player, (sim->plan->players - own % shards + shards - 1) / shards);
+}
+
+static struct vx_wire_action status(struct player_sim *player)
+{
+    return act(VX_ACTION_STATUS, below(player, 2) == 0 ? VX_SEAT_OWN : below(player, 8));
+}
+
+/* Parties come and go, and search in modes that some of them are too large for. */
+static uint32_t in_lobby_of_teams(struct sim *sim, struct player_sim *player, struct vx_wire_action *actions)
+{
+    uint32_t whim = below(player, 16), modes;
+    (void)appliance_modes(sim->plan, &modes);
+    if (player->invited != 0 && whim < 12) {
+        actions[0] = act(VX_ACTION_JOIN, player->invited);
+        player->invited = 0;
+    } else if (whim < 4) {
+        actions[0] = act(VX_ACTION_INVITE, somebody(sim, player));
+    } else if (whim == 4) {
+        actions[0] = act(VX_ACTION_LEAVE_PARTY, 0);
+    } else if (whim == 5) {
+        actions[0] = act(VX_ACTION_BLOCK, somebody(sim, player));
+        actions[0].arg8 = (uint8_t)below(player, 2);
+    } else if (whim == 6) {
+        actions[0] = status(player);
+    } else {
+        actions[0] = act(VX_ACTION_FIND, below(player, 2) == 0 ? below(player, 1u << modes) : 0);
+        actions[0].arg8 = (uint8_t)below(player, modes);
+        actions[0].b = below(player, 6) == 0 ? 1200 + below(player, 600) : 0;
+    }
+    return 1;
 }
 
 static uint32_t in_lobby(struct player_sim *player, struct vx_wire_action *actions)
@@ -128,9 +165,13 @@ uint32_t player_turn(struct sim *sim, uint32_t id, struct vx_wire_action *action
         return cheat(sim, player, actions);
     if (player->phase != PHASE_LOBBY && in_phase_us > 60000000)
         player->phase = PHASE_LOBBY; /* it has not heard of something: it asks again */
+    if (sim->plan->teams != 0 && player->phase != PHASE_LOBBY && below(player, 12) == 0) {
+        actions[0] = status(player);
+        return 1;
+    }
     switch (player->phase) {
     case PHASE_LOBBY:
-        return in_lobby(player, actions);
+        return sim->plan->teams != 0 ? in_lobby_of_teams(sim, player, actions) : in_lobby(player, actions);
     case PHASE_SEARCHING:
         return in_queue(player, actions);
     case PHASE_PROPOSED:

@@ -87,6 +87,11 @@ static void vanish(struct sim *sim, struct player_sim *player)
     player->waits_us = 0;
 }
 
+uint32_t players_actions(const struct sim_plan *plan)
+{
+    return plan->teams != 0 ? VX_ACTION_BLOCK : VX_ACTION_PING;
+}
+
 static void flood(struct sim *sim, uint32_t id)
 {
     struct player_sim *player = &sim->players[id];
@@ -94,7 +99,7 @@ static void flood(struct sim *sim, uint32_t id)
     sim->report->faults[SIM_FLOOD]++;
     for (uint32_t packets = 1 + vx_rng_below(&player->rng, 6); packets > 0; packets--) {
         for (uint32_t i = 0; i < 16; i++)
-            actions[i] = (struct vx_wire_action){ .type = (uint8_t)(1 + vx_rng_below(&player->rng, SIM_ACTIONS)), .a = player->match };
+            actions[i] = (struct vx_wire_action){ .type = (uint8_t)(1 + vx_rng_below(&player->rng, players_actions(sim->plan))), .a = player->match };
         actions_send(sim, id, actions, 16);
     }
 }
@@ -196,6 +201,9 @@ static void result_take(struct sim *sim, struct player_sim *player, const struct
     case VX_RESULT_CHEST:
         if (result->a == player->match)
             player->opened |= 1u << (result->arg16 & 31);
+        break;
+    case VX_RESULT_INVITED:
+        player->invited = result->a;
         break;
     case VX_RESULT_HUNT_ENDED:
         phase_set(sim, player, PHASE_LOBBY);

@@ -121,6 +121,8 @@ static void check_all(struct sim *sim, bool at_rest)
             const struct vx_shard_counters *c = vx_shard_counters(shard);
             vx_shard_check(shard);
             in += c->actions_in;
+            if (c->actions_in != c->actions_answered + c->actions_refused + c->actions_repeated + c->actions_busy + c->actions_dropped_gone + c->actions_pending)
+                sim_violation("shard %u of lane %u took %lu actions, not all are counted as answered, refused, repeated, busy, dropped or pending", i, lane, c->actions_in);
             if (at_rest && (c->players_online != 0 || c->hunts_live != 0 || c->jobs_pending != 0 || c->grants_pending != 0 || c->actions_pending != 0))
                 sim_violation("shard %u of lane %u is not at rest: %lu online, %lu hunts, %lu jobs, %lu grants, %lu actions", i, lane, c->players_online, c->hunts_live,
                               c->jobs_pending, c->grants_pending, c->actions_pending);
@@ -138,6 +140,7 @@ static void check_all(struct sim *sim, bool at_rest)
     if (in != queued)
         sim_violation("shards took %lu actions of %lu that were queued for them", in, queued);
     tap_balance(sim, at_rest);
+    model_look(sim->model);
 }
 
 static void step(struct sim *sim, uint32_t quantum_us)

@@ -80,6 +80,8 @@ struct sim_plan {
     uint32_t worker_us, ledger_us; /* usual service times */
     uint32_t think_ms;             /* usual pause between two actions of a player */
     uint32_t per_1000_decliners, per_1000_deaf, per_1000_vanishers, per_1000_cheats, per_1000_leavers, per_1000_idlers;
+    uint32_t teams;                /* 0: duels, judged by the whole model; 1: all of appliance_modes(), with parties, judged by model_teams.c */
+    uint32_t cooldown_ms;
     uint32_t fault_count;
     struct sim_fault faults[SIM_FAULTS_MAX];
 };

@@ -13,7 +13,6 @@ struct rte_mempool;
 struct model;
 
 /* ---- appliance.c: the production objects, started and ended as often as a plan says ---- */
-enum { SIM_ACTIONS = VX_ACTION_PING }; /* what cheats choose from: the model does not know parties yet */
 enum { APPLIANCE_FEED_MAX = 64 }; /* events of an io lcore that a shard gets in a pass: one burst of its lcore's, so all are taken */
 struct appliance {
     uint32_t epoch, generation;
@@ -59,6 +58,7 @@ struct player_sim {
     uint32_t number;  /* of the next action */
     uint32_t seen;    /* highest result received in order */
     uint32_t match, hunt_seed, chests, opened;
+    uint32_t invited; /* to this party; 0: to none */
     uint64_t phase_us, waits_us; /* waits: an action is out since; 0: none */
     uint32_t waits_number, resends;
     int32_t at_cm[2];
@@ -114,6 +114,10 @@ struct sim {
 bool sim_strikes(struct sim *sim, enum sim_fault_kind kind);
 void sim_digest(struct sim *sim, const void *bytes, size_t count);
 
+/* What is played. */
+const struct vx_shard_mode *appliance_modes(const struct sim_plan *plan, uint32_t *count);
+/* What cheats choose from, from 1 on: the model of duels does not know parties. */
+uint32_t players_actions(const struct sim_plan *plan);
 void appliance_open(struct sim *sim);  /* device and pools: once */
 void appliance_start(struct sim *sim); /* shards, lcores, rings: with the next epoch */
 void appliance_stop(struct sim *sim);
