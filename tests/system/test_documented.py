@@ -120,6 +120,7 @@ HOW = [
     (r"veltrixctl formula push battle\.lua .*", run_by_ci("operators_formula")),
     (r"veltrixctl formula record .*|veltrixctl formula try .* --jobs .*", run_by_ci("operators_try")),
     (r"veltrixctl formula try .*", in_the_tree),
+    (r"veltrixctl plan --host \S+", in_the_tree),
     (r"(?:veltrixd|veltrixctl) .*", as_it_stands),
 ]
 
