@@ -151,9 +151,13 @@ static void ended_its_worker(struct app *app, const struct vx_formula_incident *
     struct app_formulas *own = app->formulas;
     const char *name = vx_formula_abouts[incident->kind].name;
     struct vx_error error;
-    vx_log(VX_LOG_ERROR, "formula", NULL, "%s version %u %s%s", name, incident->version, incident->what,
-           incident->fell_back ? "; it is quarantined, and the version before has taken over" : "; there is no version before it to take over");
-    (void)vx_versions_event(own->store, name, incident->version, "veltrixd", "ended worker", incident->what, &error);
+    char detail[160];
+    double back_ms = incident->back_us / 1000.0;
+    (void)snprintf(detail, sizeof(detail), "it %s; %s after %.1f ms", incident->what, incident->fell_back ? "the version before has taken over" : "there is no version before it: another worker has it", back_ms);
+    vx_log(VX_LOG_ERROR, "formula", NULL, "%s version %u: %s%s", name, incident->version, detail, incident->fell_back ? "; it is quarantined" : "");
+    (void)vx_versions_event(own->store, name, incident->version, "veltrixd", "ended worker", detail, &error);
+    own->back_ms_last = back_ms;
+    own->back_ms_max = back_ms > own->back_ms_max ? back_ms : own->back_ms_max;
     if (!incident->fell_back)
         return;
     own->quarantines++;

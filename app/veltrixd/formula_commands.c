@@ -52,8 +52,8 @@ static json_t *on_status(void *context, struct vx_control_call *call, struct vx_
     const struct app *app = context;
     const struct app_formulas *own = app->formulas;
     const struct patch *patch = &own->patch;
-    json_t *result = json_pack("{s:s,s:I,s:I,s:I,s:I,s:I}", "stage", patch_stage_name(patch->stage), "pushes", (json_int_t)own->pushes, "refusals", (json_int_t)own->refusals,
-                               "lives", (json_int_t)own->lives, "rollbacks", (json_int_t)own->rollbacks, "quarantines", (json_int_t)own->quarantines);
+    json_t *result = json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:f,s:f}", "stage", patch_stage_name(patch->stage), "pushes", (json_int_t)own->pushes, "refusals", (json_int_t)own->refusals,
+                               "lives", (json_int_t)own->lives, "rollbacks", (json_int_t)own->rollbacks, "quarantines", (json_int_t)own->quarantines, "back_ms_last", own->back_ms_last, "back_ms_max", own->back_ms_max);
     (void)call;
     (void)error;
     if (patch->stage != PATCH_IDLE)

@@ -81,6 +81,7 @@ struct app_formulas {
     struct vx_gate_config gate;
     struct patch patch;
     uint64_t pushes, refusals, rollbacks, lives, quarantines; /* since the start */
+    double back_ms_last, back_ms_max; /* from the begin of a batch that ended its worker until the version before took over */
 };
 
 /* formula.c. Makes a text the live version of its kind on all shards: `seat` that has it loaded, or VX_FORMULA_SEATS_MAX to load it

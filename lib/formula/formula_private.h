@@ -111,6 +111,7 @@ struct vx_formula {
     struct formula_place places[FORMULA_SEATS];
     struct vx_formula_program good;
     uint32_t live;
+    uint64_t orphan_since_ns; /* its last batch began */
     uint32_t orphan;          /* a live seat whose worker has ended and whose shards wait for the next; FORMULA_SEATS: none */
     uint32_t tables_last;     /* number given to the latest combination of table formulas */
     uint64_t respawn_ns;      /* not before, after a worker that never came so far as to be a spare */

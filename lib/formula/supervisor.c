@@ -243,15 +243,16 @@ static void incident_add(struct vx_formula *formula, uint32_t seat, uint32_t kin
         formula->incident_count--;
     }
     struct vx_formula_incident *incident = &formula->incidents[(formula->incident_first + formula->incident_count++) % INCIDENTS_MAX];
+    uint64_t began_ns = atomic_load_explicit(&shared_of(formula, seat)->batch_began_ns, memory_order_relaxed);
     *incident = (struct vx_formula_incident){ .kind = kind, .version = shared_of(formula, seat)->declared[kind].version, .seat = seat,
-                                              .was_live = seat == formula->live, .fell_back = fell_back };
+                                              .was_live = seat == formula->live, .fell_back = fell_back, .back_us = (uint32_t)((formula_now_ns() - began_ns) / 1000) };
     formula_process_end(&formula->places[seat].process, formula->launch.deadline_ms, incident->what, sizeof(incident->what));
     formula->quarantines += fell_back;
 }
 
 bool vx_formula_incident(struct vx_formula *formula, struct vx_formula_incident *incident)
 {
-    if (formula->incident_count == 0)
+    if (formula->incident_count == 0 || formula->orphan != FORMULA_SEATS)
         return false;
     *incident = formula->incidents[formula->incident_first];
     formula->incident_first = (formula->incident_first + 1) % INCIDENTS_MAX;
@@ -279,6 +280,16 @@ static void blame(struct vx_formula *formula, uint32_t seat)
     }
 }
 
+/* Those of the orphan's end: now somebody has taken over. */
+static void incidents_adopted(struct vx_formula *formula, uint32_t orphan)
+{
+    for (uint32_t i = 0; i < formula->incident_count; i++) {
+        struct vx_formula_incident *incident = &formula->incidents[(formula->incident_first + i) % INCIDENTS_MAX];
+        if (incident->was_live && incident->seat == orphan)
+            incident->back_us = (uint32_t)((formula_now_ns() - formula->orphan_since_ns) / 1000);
+    }
+}
+
 /* The live worker has ended: its program, perhaps with one version changed, goes on in the spare. Called again until there is one. */
 static void orphan_adopt(struct vx_formula *formula)
 {
@@ -294,6 +305,7 @@ static void orphan_adopt(struct vx_formula *formula)
     formula->live = seat;
     formula->orphan = FORMULA_SEATS;
     reroute(formula, orphan, seat);
+    incidents_adopted(formula, orphan);
     for (uint32_t other = 0; other < FORMULA_SEATS; other++) /* what a canary has left behind, too */
         if (formula->places[other].process.pid == 0)
             serve_by(formula, other, seat);
@@ -308,6 +320,7 @@ static void loaded_died(struct vx_formula *formula, uint32_t seat)
     batches_recover(formula, seat);
     if (formula->places[seat].role == SEAT_LOADED && seat == formula->live) {
         formula->orphan = seat;
+        formula->orphan_since_ns = atomic_load_explicit(&shared_of(formula, seat)->batch_began_ns, memory_order_relaxed);
         return;
     }
     reroute(formula, seat, formula->live);

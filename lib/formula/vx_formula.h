@@ -150,9 +150,10 @@ struct vx_formula_incident {
     uint32_t seat;
     bool was_live;          /* or a canary's */
     bool fell_back;         /* another version has taken over: this one is to be quarantined */
+    uint32_t back_us;       /* from the begin of the batch that it ended on until another worker took over its shards */
     char what[64];          /* "did not end within 5 ms", "was ended by signal 11" */
 };
-/* The oldest one not yet told; false: there is none. Up to 8 are kept. */
+/* The oldest one not yet told; false: there is none, or nobody has taken over yet. Up to 8 are kept. */
 bool vx_formula_incident(struct vx_formula *formula, struct vx_formula_incident *incident);
 
 struct vx_formula_sample { /* an answered batch */
