@@ -121,7 +121,7 @@ int formulas_make_live(struct app *app, uint32_t kind, uint32_t version, const c
     memcpy(own->versions_before, own->versions, sizeof(own->versions));
     own->versions[kind] = version;
     own->changed_kind = kind;
-    own->lives++;
+    own->steps.lives++;
     (void)snprintf(detail, sizeof(detail), "in place of version %u, in %.2f ms", own->versions_before[kind], took_ms);
     const char *name = vx_formula_abouts[kind].name;
     vx_log(VX_LOG_NOTICE, "formula", NULL, "%s version %u is live, %s (%s)", name, version, detail, who);
@@ -140,7 +140,7 @@ int formulas_go_back(struct app *app, uint32_t kind, uint32_t version, const cha
         rc = vx_versions_text(app->formulas->store, name, version, &text, &bytes, error);
     if (rc == 0)
         rc = formulas_make_live(app, kind, version, text, bytes, VX_FORMULA_SEATS_MAX, who, event, error);
-    app->formulas->rollbacks += rc == 0;
+    app->formulas->steps.rollbacks += rc == 0;
     free(text);
     return rc;
 }
@@ -160,7 +160,7 @@ static void ended_its_worker(struct app *app, const struct vx_formula_incident *
     own->back_ms_max = back_ms > own->back_ms_max ? back_ms : own->back_ms_max;
     if (!incident->fell_back)
         return;
-    own->quarantines++;
+    own->steps.quarantines++;
     (void)vx_versions_quarantine(own->store, name, incident->version, &error);
     if (incident->was_live) {
         struct vx_formula_program program;

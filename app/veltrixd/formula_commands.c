@@ -52,8 +52,10 @@ static json_t *on_status(void *context, struct vx_control_call *call, struct vx_
     const struct app *app = context;
     const struct app_formulas *own = app->formulas;
     const struct patch *patch = &own->patch;
-    json_t *result = json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:f,s:f}", "stage", patch_stage_name(patch->stage), "pushes", (json_int_t)own->pushes, "refusals", (json_int_t)own->refusals,
-                               "lives", (json_int_t)own->lives, "rollbacks", (json_int_t)own->rollbacks, "quarantines", (json_int_t)own->quarantines, "back_ms_last", own->back_ms_last, "back_ms_max", own->back_ms_max);
+    json_t *result = json_pack("{s:s,s:f,s:f}", "stage", patch_stage_name(patch->stage), "back_ms_last", own->back_ms_last, "back_ms_max", own->back_ms_max);
+#define PUT(name, sentence) (void)json_object_set_new(result, #name, json_integer((json_int_t)own->steps.name));
+    FORMULAS_STEPS(PUT)
+#undef PUT
     (void)call;
     (void)error;
     if (patch->stage != PATCH_IDLE)
@@ -152,6 +154,7 @@ static json_t *on_undo(void *context, struct vx_control_call *call, struct vx_er
     struct app *app = context;
     json_t *old = versions_now(app);
     bool done = patch_undo(app, who_of(call), error);
+    app->formulas->steps.undos += done;
     call->old = old;
     call->new = versions_now(app);
     return done ? versions_now(app) : NULL;

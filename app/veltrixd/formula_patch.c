@@ -38,7 +38,7 @@ static void end(struct app *app, bool well, const char *outcome, const char *sen
     patch->ended_version = patch->version;
     (void)snprintf(patch->outcome, sizeof(patch->outcome), "%s", outcome);
     (void)snprintf(patch->sentence, sizeof(patch->sentence), "%s", sentence);
-    own->refusals += !well;
+    own->steps.refusals += !well;
     vx_formula_sampling(app->formula, false);
     vx_log(well ? VX_LOG_NOTICE : VX_LOG_WARNING, "formula", NULL, "%s version %u: %s: %s (pushed by %s)", name, patch->version, outcome, sentence, patch->who);
     (void)vx_versions_event(own->store, name, patch->version, patch->who, outcome, sentence, &error);
@@ -68,6 +68,8 @@ static void gate_begin(struct app *app)
     struct patch *patch = &app->formulas->patch;
     const struct vx_formula_text *live = &app->formulas->live.texts[patch->kind];
     vx_formula_sampling(app->formula, false);
+    app->formulas->gate.objective = (struct vx_gate_objective){ .batch_us_p999 = app->config.gate.batch_us, .batch_us_max = app->config.gate.batch_max_us,
+                                                                .times_live = app->config.gate.live_percent / 100.0, .bytes_per_job = app->config.gate.heap_bytes / 1000.0 };
     patch->gate.done = patch->gate.rc = 0;
     patch->gate.live_text = strndup(live->text, live->bytes);
     patch->gate.live = (struct vx_formula_text){ "live", patch->gate.live_text, live->bytes };
@@ -112,10 +114,12 @@ static void stage_begin(struct app *app)
     if (patch->stage < PATCH_SHADOW && patch->shadow_s > 0) {
         rc = shadow_begin(app, &error);
         patch->stage = PATCH_SHADOW;
+        app->formulas->steps.shadows += rc == 0;
         patch->due_cycles = in_ms(app, patch->shadow_s * 1000ull);
     } else if (patch->stage < PATCH_CANARY && patch->canary_shards > 0) {
         rc = canary_begin(app, &error);
         patch->stage = PATCH_CANARY;
+        app->formulas->steps.canaries += rc == 0;
         patch->due_cycles = in_ms(app, patch->for_s * 1000ull);
         patch->canary.looked_cycles = rte_rdtsc();
     } else {
@@ -137,6 +141,8 @@ static void gate_turn(struct app *app)
     free(patch->gate.live_text);
     patch->has_report = patch->until != UNTIL_CHECKED && patch->gate.rc == 0;
     patch->version = report->declared.version;
+    own->steps.gate_passes += patch->gate.rc == 0 && report->reason == VX_GATE_NONE;
+    own->steps.gate_refusals += patch->gate.rc == 0 && report->reason != VX_GATE_NONE;
     if (patch->gate.rc != 0)
         end(app, false, "failed", patch->gate.error.text);
     else if (report->reason != VX_GATE_NONE)
@@ -182,7 +188,8 @@ static void canary_turn(struct app *app)
     canary_judge(app);
     if (canary->verdict.breached) {
         canary_give_up(app);
-        app->formulas->rollbacks++;
+        app->formulas->steps.rollbacks++;
+        app->formulas->steps.canary_breaches++;
         end(app, false, "rolled back", canary->verdict.sentence);
     } else if (now >= patch->due_cycles) {
         (void)snprintf(sentence, sizeof(sentence), "after %u s on %u shards, %u of %u figures judged", patch->for_s, patch->canary_shards, canary->verdict.judged, VX_CANARY_FIGURE_COUNT);
@@ -236,8 +243,10 @@ void patch_turn(struct app *app)
         canary_turn(app);
         return;
     case PATCH_CONFIRM:
-        if (rte_rdtsc() >= patch->due_cycles)
-            take_back(app, "veltrixd", "nobody confirmed it in time");
+        if (rte_rdtsc() < patch->due_cycles)
+            return;
+        app->formulas->steps.timeouts++;
+        take_back(app, "veltrixd", "nobody confirmed it in time");
     }
 }
 
@@ -274,7 +283,9 @@ bool patch_begin(struct app *app, const struct patch *wanted, const char *text, 
     patch->stage = PATCH_RECORDING;
     patch->due_cycles = in_ms(app, patch->until == UNTIL_CHECKED ? 0 : patch->until == UNTIL_RECORDED ? RECORDING_ALONE_MS : RECORDING_MS);
     vx_formula_sampling(app->formula, patch->until != UNTIL_CHECKED);
-    app->formulas->pushes += wanted->until == UNTIL_LIVE;
+    uint64_t *const asked[] = { [UNTIL_LIVE] = &app->formulas->steps.pushes, [UNTIL_CHECKED] = &app->formulas->steps.checks, [UNTIL_GATED] = &app->formulas->steps.gates,
+                                [UNTIL_RECORDED] = &app->formulas->steps.recordings };
+    (*asked[wanted->until])++;
     return true;
 }
 
@@ -284,6 +295,7 @@ bool patch_confirm(struct app *app, const char *who, struct vx_error *error)
     if (app->formulas->patch.stage != PATCH_CONFIRM)
         return vx_error_set(error, 0, "no formula waits to be confirmed") != 0;
     (void)snprintf(sentence, sizeof(sentence), "confirmed by %.39s", who);
+    app->formulas->steps.confirms++;
     end(app, true, "live", sentence);
     return true;
 }
@@ -309,7 +321,7 @@ bool patch_undo(struct app *app, const char *who, struct vx_error *error)
         break;
     case PATCH_CANARY:
         canary_give_up(app);
-        own->rollbacks++;
+        own->steps.rollbacks++;
         break;
     default:
         break;
@@ -325,6 +337,6 @@ void patch_died(struct app *app, const struct vx_formula_incident *incident)
     if (patch->stage < PATCH_CANARY || incident->kind != patch->kind || incident->version != patch->version)
         return;
     (void)snprintf(sentence, sizeof(sentence), "it %s; the version before has taken over", incident->what);
-    app->formulas->rollbacks++;
+    app->formulas->steps.rollbacks++;
     end(app, false, "quarantined", sentence);
 }

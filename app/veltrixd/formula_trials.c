@@ -57,6 +57,8 @@ void shadow_end(struct app *app, char *sentence, size_t bytes)
     vx_formula_sampling(app->formula, false);
     vx_trial_close(shadow->trial);
     shadow->trial = NULL;
+    app->formulas->steps.shadow_jobs += shadow->jobs;
+    app->formulas->steps.shadow_jobs_otherwise += shadow->differing;
     int used = snprintf(sentence, bytes, "%lu jobs, %lu answered otherwise", shadow->jobs, shadow->differing);
     for (uint32_t k = 0; k < about->output_count && used > 0 && (size_t)used < bytes; k++)
         used += snprintf(sentence + used, bytes - (size_t)used, "; %s: mean %+.4g, largest %+.4g", about->outputs[k].name, shadow->jobs > 0 ? shadow->outputs[k].sum / (double)shadow->jobs : 0,
@@ -150,7 +152,10 @@ void canary_judge(struct app *app)
     since(&sides[1], &canary->began[1]);
     batches_read(app, canary->seat, patch->kind, &sides[0]);
     batches_read(app, vx_formula_live_seat(app->formula), patch->kind, &sides[1]);
-    vx_canary_judge(&sides[0], &sides[1], &canary->verdict);
+    const struct vx_canary_limits limits = { .batch_times = app->config.canary.batch_percent / 100.0, .timed_out = app->config.canary.timed_out * 1e-6,
+                                             .hunt = app->config.canary.hunt_percent / 100.0, .loot = app->config.canary.loot_percent / 100.0,
+                                             .favourites = app->config.canary.favourites_percent / 100.0, .events = app->config.canary.events, .jobs = app->config.canary.jobs };
+    vx_canary_judge(&limits, &sides[0], &sides[1], &canary->verdict);
 }
 
 void canary_give_up(struct app *app)

@@ -26,6 +26,31 @@ enum patch_stage {
     PATCH_STAGES(PATCH_STAGE_ENUM)
 #undef PATCH_STAGE_ENUM
 };
+/* What has come of patches since the start, step by step: a field of struct formulas_steps, a key of `formula status`. */
+#define FORMULAS_STEPS(X)                                                                          \
+    X(pushes, "asked for to go live")                                                              \
+    X(checks, "asked for the file alone")                                                          \
+    X(gates, "asked for the measurement alone")                                                    \
+    X(recordings, "asked for players' jobs")                                                       \
+    X(refusals, "refused, rolled back, undone, given up or failed")                                \
+    X(gate_passes, "the gate, or the check, let through")                                          \
+    X(gate_refusals, "the gate, or the check, refused")                                            \
+    X(shadows, "began to be evaluated beside the live version")                                    \
+    X(shadow_jobs, "players' jobs that shadows have answered")                                     \
+    X(shadow_jobs_otherwise, "of these, not as the live version")                                  \
+    X(canaries, "began to play on some shards")                                                    \
+    X(canary_breaches, "rolled back by a figure of their shards")                                  \
+    X(lives, "made live, in whatever way")                                                         \
+    X(confirms, "confirmed in time")                                                               \
+    X(timeouts, "undone because nobody confirmed them")                                            \
+    X(undos, "given up or taken back by an operator")                                              \
+    X(rollbacks, "ways back to an earlier version")                                                \
+    X(quarantines, "versions that have ended their worker, and are not taken again")
+struct formulas_steps {
+#define FORMULAS_STEP_FIELD(name, sentence) uint64_t name; /* sentence */
+    FORMULAS_STEPS(FORMULAS_STEP_FIELD)
+#undef FORMULAS_STEP_FIELD
+};
 enum patch_until { UNTIL_LIVE, UNTIL_CHECKED, UNTIL_GATED, UNTIL_RECORDED };
 enum { RECORDED_MAX = 2048, WHO_BYTES = 40, WHY_BYTES = VX_VERSIONS_WORDS_BYTES };
 
@@ -80,7 +105,7 @@ struct app_formulas {
     char folder[VX_PATH_BYTES], worker[VX_PATH_BYTES], runtime[VX_PATH_BYTES];
     struct vx_gate_config gate;
     struct patch patch;
-    uint64_t pushes, refusals, rollbacks, lives, quarantines; /* since the start */
+    struct formulas_steps steps; /* since the start */
     double back_ms_last, back_ms_max; /* from the begin of a batch that ended its worker until the version before took over */
 };
 

@@ -27,8 +27,8 @@ static void tell_io(struct app *app)
             vx_io_tune(app->lcores[i].io, app->cycles_per_s / 1000000 * config->transport.window_us, config->transport.packets_per_s, config->transport.busy_per_s);
 }
 
-/* Brings the key's new value, which is in app->config already, to whom it concerns. Keys of `idle` and `watch` are read
- * there by the lcores and the watch themselves. */
+/* Brings the key's new value, which is in app->config already, to whom it concerns. Keys of `idle`, `watch`, `gate` and `canary`
+ * are read there by whom they concern. */
 static int apply(struct app *app, const char *key, uint64_t value, struct vx_error *error)
 {
     static const struct {
@@ -49,7 +49,7 @@ static int apply(struct app *app, const char *key, uint64_t value, struct vx_err
     else if (strcmp(key, "log.level") == 0)
         vx_log_level_set((enum vx_log_level)value);
     else
-        VX_ASSERT(strncmp(key, "idle.", 5) == 0 || strncmp(key, "watch.", 6) == 0); /* a live key that nobody applies is a bug, found by the test of all of them */
+        VX_ASSERT(strncmp(key, "idle.", 5) == 0 || strncmp(key, "watch.", 6) == 0 || strncmp(key, "gate.", 5) == 0 || strncmp(key, "canary.", 7) == 0); /* a live key that nobody applies is a bug, found by the test of all of them */
     return 0;
 }
 

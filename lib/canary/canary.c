@@ -2,16 +2,16 @@
 #include "vx_canary.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 
 enum how { A, R, U };
 static const struct {
     const char *text, *unit;
     enum how how;
-    double by;
-    uint64_t events;
+    size_t by, events; /* places in struct vx_canary_limits */
 } figures[VX_CANARY_FIGURE_COUNT] = {
-#define ROW(name, text, unit, how, by, events) { text, unit, how, by, events },
+#define ROW(name, text, unit, how, by, events) { text, unit, how, offsetof(struct vx_canary_limits, by), offsetof(struct vx_canary_limits, events) },
     VX_CANARY_FIGURES(ROW)
 #undef ROW
 };
@@ -26,6 +26,11 @@ const char *vx_canary_figure_name(enum vx_canary_figure figure)
 const char *vx_canary_figure_unit(enum vx_canary_figure figure)
 {
     return figures[figure].unit;
+}
+
+static double limit(const struct vx_canary_limits *limits, size_t place)
+{
+    return *(const double *)((const char *)limits + place);
 }
 
 static double part(double of, double all)
@@ -55,27 +60,28 @@ static double figure_of(const struct vx_canary_side *side, enum vx_canary_figure
     }
 }
 
-static bool breaches(enum vx_canary_figure figure, const struct vx_canary_row *row)
+static bool breaches(enum vx_canary_figure figure, double by, const struct vx_canary_row *row)
 {
     switch (figures[figure].how) {
     case A:
-        return fabs(row->canary - row->others) > figures[figure].by && (figure != VX_CANARY_TIMED_OUT || row->canary > row->others);
+        return fabs(row->canary - row->others) > by && (figure != VX_CANARY_TIMED_OUT || row->canary > row->others);
     case R:
-        return fabs(row->canary - row->others) > figures[figure].by * row->others;
+        return fabs(row->canary - row->others) > by * row->others;
     default:
-        return row->canary > batch_us_floor && row->canary > figures[figure].by * row->others;
+        return row->canary > batch_us_floor && row->canary > by * row->others;
     }
 }
 
-void vx_canary_judge(const struct vx_canary_side *canary, const struct vx_canary_side *others, struct vx_canary_verdict *verdict)
+void vx_canary_judge(const struct vx_canary_limits *limits, const struct vx_canary_side *canary, const struct vx_canary_side *others, struct vx_canary_verdict *verdict)
 {
     *verdict = (struct vx_canary_verdict){ 0 };
     for (uint32_t i = 0; i < VX_CANARY_FIGURE_COUNT; i++) {
         struct vx_canary_row *row = &verdict->rows[i];
         row->canary = figure_of(canary, i, &row->events_canary);
         row->others = figure_of(others, i, &row->events_others);
-        row->judged = row->events_canary >= figures[i].events && row->events_others >= figures[i].events;
-        row->breached = row->judged && breaches(i, row);
+        const double events = limit(limits, figures[i].events);
+        row->judged = (double)row->events_canary >= events && (double)row->events_others >= events && events > 0;
+        row->breached = row->judged && breaches(i, limit(limits, figures[i].by), row);
         verdict->judged += row->judged;
         if (row->breached && !verdict->breached)
             (void)snprintf(verdict->sentence, sizeof(verdict->sentence), "%s is %.4g %s on the canary's shards and %.4g %s on the others", figures[i].text, row->canary, figures[i].unit,

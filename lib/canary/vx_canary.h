@@ -15,16 +15,24 @@ struct vx_canary_side {
     uint64_t batches;
 };
 
+/* How far apart the two sides may be. */
+struct vx_canary_limits {
+    double batch_times;   /* the others' median batch, above a floor */
+    double timed_out;     /* more, of 1 */
+    double hunt, loot;    /* either way, as a part of the others' */
+    double favourites;    /* either way, of 1 */
+    double events, jobs;  /* that each side must have before a figure says anything; jobs: for those timed out */
+};
 /* Figure, what it is in, how it may differ (R: that part of the others' figure, either way; A: by so much; U: at most so many
- * times, and only above a floor), and how many events each side must have before it says anything. */
+ * times, and only above a floor), by which limit, and which limit says how many events it takes. */
 #define VX_CANARY_FIGURES(X)                                                                       \
-    X(BATCH_US_P50, "batch, median", "us", U, 3, 200)                                              \
-    X(TIMED_OUT, "jobs timed out", "of 1", A, 0.001, 1000)                                         \
-    X(HUNT_S, "hunt length", "s", R, 0.30, 200)                                                    \
-    X(LOOT_PER_HOUR, "loot in an hour of hunts", "", R, 0.25, 200)                                 \
-    X(FAVOURITES_LOW, "favourites' part of wins, low ratings", "of 1", A, 0.15, 200)               \
-    X(FAVOURITES_MIDDLE, "favourites' part of wins, middle ratings", "of 1", A, 0.15, 200)         \
-    X(FAVOURITES_HIGH, "favourites' part of wins, high ratings", "of 1", A, 0.15, 200)
+    X(BATCH_US_P50, "batch, median", "us", U, batch_times, events)                                      \
+    X(TIMED_OUT, "jobs timed out", "of 1", A, timed_out, jobs)                                         \
+    X(HUNT_S, "hunt length", "s", R, hunt, events)                                                    \
+    X(LOOT_PER_HOUR, "loot in an hour of hunts", "", R, loot, events)                                 \
+    X(FAVOURITES_LOW, "favourites' part of wins, low ratings", "of 1", A, favourites, events)               \
+    X(FAVOURITES_MIDDLE, "favourites' part of wins, middle ratings", "of 1", A, favourites, events)         \
+    X(FAVOURITES_HIGH, "favourites' part of wins, high ratings", "of 1", A, favourites, events)
 enum vx_canary_figure {
 #define VX_CANARY_ENUM(name, text, unit, how, by, events) VX_CANARY_##name,
     VX_CANARY_FIGURES(VX_CANARY_ENUM)
@@ -48,6 +56,6 @@ const char *vx_canary_figure_name(enum vx_canary_figure figure);
 /* "" when it has none. */
 const char *vx_canary_figure_unit(enum vx_canary_figure figure);
 /* Both sides over the same time; *verdict is written whole. */
-void vx_canary_judge(const struct vx_canary_side *canary, const struct vx_canary_side *others, struct vx_canary_verdict *verdict);
+void vx_canary_judge(const struct vx_canary_limits *limits, const struct vx_canary_side *canary, const struct vx_canary_side *others, struct vx_canary_verdict *verdict);
 
 #endif

@@ -58,6 +58,8 @@ struct vx_config {
     } shards;
     struct { uint32_t bans_max, sources, burst; uint64_t packets_per_s; char file[VX_PATH_BYTES]; } rules;
     struct { char folder[VX_PATH_BYTES], versions[VX_PATH_BYTES]; uint32_t idle_us, deadline_ms, memory_mib; } formulas;
+    struct { uint32_t batch_us, batch_max_us, live_percent, heap_bytes; } gate; /* heap_bytes: of 1,000 jobs */
+    struct { uint32_t batch_percent, timed_out, hunt_percent, loot_percent, favourites_percent, events, jobs; } canary; /* timed_out: of a million */
     struct { char path[VX_PATH_BYTES]; } ledger;
     struct { char socket[VX_PATH_BYTES]; uint32_t mode; char group[VX_NAME_BYTES]; char admins[512]; /* names between spaces */ char history[VX_PATH_BYTES]; } control;
     struct { char address[VX_NAME_BYTES]; uint16_t port; } metrics;

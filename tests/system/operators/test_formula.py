@@ -7,7 +7,7 @@ import time
 
 from appliance import APP, ROOT, Appliance, refused, run
 
-TEXTS = {kind: (ROOT / "lua" / "formulas" / f"{kind}.lua").read_text() for kind in ("battle", "loot")}
+TEXTS = {kind: (ROOT / "lua" / "formulas" / f"{kind}.lua").read_text() for kind in ("battle", "loot", "pairing")}
 MORE_LOOT = [("return tier * 100 + 1 + rarity, amount", "return tier * 100 + 1 + rarity, min(amount * 2, 50)"), ("amount = { 2, 8 }", "amount = { 2, 20 }"),
              ("amount = { 1, 4 }", "amount = { 1, 50 }"), ("amount = { 1, 16 }", "amount = { 1, 50 }")]
 
@@ -67,6 +67,9 @@ def pushed_and_back():
     assert "version = 2," in server.ask("formula show", kind="loot")["text"]
     events = [row["event"] for row in server.ask("formula history", kind="loot")]
     assert {"live", "checked", "gated", "shadowed", "rolled back to", "live again"} <= set(events), events
+    steps = server.ask("formula status")
+    wanted = {"pushes": 1, "checks": 1, "gates": 1, "gate_passes": 3, "gate_refusals": 0, "shadows": 1, "lives": 5, "rollbacks": 4, "undos": 1, "canaries": 0, "refusals": 0}
+    assert {key: steps[key] for key in wanted} == wanted and steps["shadow_jobs"] > 0 == steps["shadow_jobs_otherwise"], steps
     failures = sum(row["failures"] for row in server.ask("formula list"))
     assert failures == 0 and server.ask("status")["totals"]["jobs_timed_out"] == 0
     server.stop()
@@ -88,6 +91,17 @@ def what_is_refused():
     assert "32768" in out or "32 KiB" in out, out
     out = server.ctl("formula", "push", server.folder / "nothing.lua", code=2)
     assert "expected a file named battle.lua" in out, out
+    # The objective is a setting: no formula takes no time.
+    server.ask("tune", key="gate.batch_us", value="1")
+    server.ask("tune", key="gate.batch_max_us", value="1")
+    slower = edited("pairing", 2, ("limits = { job_ns = 20 },", ""), ("return 50", "local s = math.sin; part = part + 1e-9 * s(s(s(s(part)))) return 50"))
+    out = server.ctl("formula", "gate", file_of(server, "pairing", slower), code=1)
+    assert "refused: " in out and ("the objective is 1 us" in out or "the live version's" in out), out
+    server.ask("tune", key="gate.live_percent", value="100000")
+    assert "the objective is 1 us" in server.ctl("formula", "gate", server.folder / "new" / "pairing.lua", code=1)
+    for key in ("gate.batch_us", "gate.batch_max_us"):
+        server.ask("tune", key=key, value="100000")
+    assert "gated" in server.ctl("formula", "gate", server.folder / "new" / "pairing.lua")
     refused("bad_argument", "", server.ask, "formula push", kind="magic", text="x")
     refused("not_found", "no formula waits to be confirmed", server.ask, "formula confirm")
     refused("busy", "leaves none to compare with", server.ask, "formula push", kind="battle", text=edited("battle", 3), canary=3)
@@ -109,6 +123,8 @@ def undone_unless_confirmed():
     server.until(lambda: server.ask("formula status")["stage"] == "confirm", "it is live and waits", 20)
     server.ctl("formula", "confirm")
     assert idle(server)["good"] and versions(server)["loot"] == 2
+    steps = server.ask("formula status")
+    assert steps["pushes"] == 2 and steps["timeouts"] == 1 and steps["confirms"] == 1 and steps["rollbacks"] == 1, steps
     # Over a restart what was made live goes on, though the folder has version 1.
     folder, config = server.folder, server.config
     server.stop()
@@ -129,6 +145,13 @@ def a_canary_of_twice_the_loot():
     assert last["outcome"] == "rolled back" and "loot in an hour of hunts" in last["sentence"] and versions(server)["loot"] == 1, last
     rows = {row["figure"]: row["verdict"] for row in server.ask("formula status")["canary"]}
     assert rows["loot in an hour of hunts"] == "breached", rows
+    # Limits are settings: the same loot is within 300 % of the others', and the version is no worse for having been rolled back.
+    server.ask("tune", key="canary.loot_percent", value="300")
+    server.ask("formula push", kind="loot", text=edited("loot", 2, *MORE_LOOT), canary=3, **{"for": 3})
+    last = idle(server, 60)
+    assert last["outcome"] == "live" and versions(server)["loot"] == 2, last
+    server.ask("formula rollback", kind="loot", version=1)
+    server.ask("tune", key="canary.loot_percent", value="25")
     # One that changes nothing is left alone, and goes live.
     server.ask("formula push", kind="loot", text=edited("loot", 3), canary=3, **{"for": 6})
     last = idle(server, 30)
@@ -137,6 +160,8 @@ def a_canary_of_twice_the_loot():
     server.until(lambda: server.ask("formula status")["stage"] == "canary", "the canary plays", 20)
     server.ctl("formula", "undo")
     assert idle(server)["outcome"] == "given up" and versions(server)["loot"] == 3
+    steps = server.ask("formula status")
+    assert steps["canaries"] == 4 and steps["canary_breaches"] == 1 and steps["undos"] == 1, steps
     server.stop()
 
 

@@ -4,6 +4,8 @@
 #include "vx_canary.h"
 #include "vx_test.h"
 
+static const struct vx_canary_limits limits = { .batch_times = 3, .timed_out = 0.001, .hunt = 0.30, .loot = 0.25, .favourites = 0.15, .events = 200, .jobs = 1000 };
+
 static struct vx_canary_side others(void)
 {
     return (struct vx_canary_side){ .shards = 37, .hunts_ended = 40000, .hunt_ms = 40000 * 30000ull, .loot_amount = 300000, .jobs_answered = 500000, .jobs_timed_out = 5,
@@ -21,7 +23,7 @@ static void judged(struct vx_canary_side one, int breached_figure)
 {
     struct vx_canary_side rest = others();
     struct vx_canary_verdict verdict;
-    vx_canary_judge(&one, &rest, &verdict);
+    vx_canary_judge(&limits, &one, &rest, &verdict);
     CU_ASSERT_EQUAL(verdict.breached, breached_figure >= 0);
     for (int i = 0; i < VX_CANARY_FIGURE_COUNT; i++)
         CU_ASSERT_EQUAL(verdict.rows[i].breached, i == breached_figure);
@@ -73,10 +75,31 @@ static void few_events_say_nothing(void)
     side.loot_amount = 100000;
     side.batches = side.jobs_answered = 0;
     memset(side.favourites, 0, sizeof(side.favourites));
-    vx_canary_judge(&side, &rest, &verdict);
+    vx_canary_judge(&limits, &side, &rest, &verdict);
     CU_ASSERT(!verdict.breached && verdict.judged == 0);
-    vx_canary_judge(&(struct vx_canary_side){ 0 }, &(struct vx_canary_side){ 0 }, &verdict); /* nothing at all: no division */
+    vx_canary_judge(&limits, &(struct vx_canary_side){ 0 }, &(struct vx_canary_side){ 0 }, &verdict); /* nothing at all: no division */
     CU_ASSERT(!verdict.breached && verdict.judged == 0);
+}
+
+/* Each limit decides about its own figures, and about no other. */
+static void limits_are_what_is_held_against(void)
+{
+    struct vx_canary_side side = canary(), rest = others();
+    struct vx_canary_limits wide = limits;
+    struct vx_canary_verdict verdict;
+    side.loot_amount *= 2;
+    wide.loot = 1.5;
+    vx_canary_judge(&wide, &side, &rest, &verdict);
+    CU_ASSERT(!verdict.breached && verdict.judged == VX_CANARY_FIGURE_COUNT);
+    wide.events = 5000; /* more than the canary's hunts, as many as its batches */
+    vx_canary_judge(&wide, &side, &rest, &verdict);
+    CU_ASSERT(!verdict.breached && verdict.judged == 2 && verdict.rows[VX_CANARY_BATCH_US_P50].judged && verdict.rows[VX_CANARY_TIMED_OUT].judged);
+    struct vx_canary_limits narrow = limits;
+    side = canary();
+    side.loot_amount = side.loot_amount * 110 / 100;
+    narrow.loot = 0.05;
+    vx_canary_judge(&narrow, &side, &rest, &verdict);
+    CU_ASSERT(verdict.breached && verdict.rows[VX_CANARY_LOOT_PER_HOUR].breached && !verdict.rows[VX_CANARY_HUNT_S].breached);
 }
 
 int main(void)
@@ -86,6 +109,7 @@ int main(void)
         { "each figure breaches alone", each_figure_breaches_alone },
         { "small differences are noise", small_differences_are_noise },
         { "few events say nothing", few_events_say_nothing },
+        { "limits are what is held against", limits_are_what_is_held_against },
     };
     return vx_test_main("canary", tests, sizeof(tests) / sizeof(tests[0]));
 }
