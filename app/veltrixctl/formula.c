@@ -185,7 +185,7 @@ static int record(struct ctl *ctl, const char *kind, const char *path)
 
 static int temporary(char path[32], const json_t *text)
 {
-    (void)strcpy(path, "/tmp/veltrix-XXXXXX");
+    memcpy(path, "/tmp/veltrix-XXXXXX", sizeof("/tmp/veltrix-XXXXXX"));
     int fd = mkstemp(path);
     size_t bytes = json_string_length(text);
     bool written = fd >= 0 && write(fd, json_string_value(text), bytes) == (ssize_t)bytes;

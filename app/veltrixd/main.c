@@ -194,7 +194,7 @@ int main(int argc, char **argv)
     if (app.config_path == NULL || optind != argc)
         return usage(stderr);
 #ifdef __x86_64__
-    if (!__builtin_cpu_supports("x86-64-v3")) {
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("fma")) {
         (void)fprintf(stderr, "veltrixd: this CPU has no AVX2, BMI2 and FMA (x86-64-v3), for which it is built; change -march in meson.build and build again\n");
         return 1;
     }

@@ -116,7 +116,7 @@ static const char schema_sql[] =
 /* Within a transaction: an empty database becomes ours, any other must be ours already. */
 static int take_schema(struct vx_ledger *ledger, struct vx_error *error)
 {
-    int64_t tables, application_id, version;
+    int64_t tables = 0, application_id = 0, version = 0;
     int result = query_number(ledger, "SELECT count(*) FROM sqlite_schema", &tables, error);
     if (result != 0)
         return result;

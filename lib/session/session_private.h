@@ -40,6 +40,8 @@ struct vx_session_table {
     struct netcode *netcode; /* NULL: plain transport */
     struct entry entries[] VX_ALIGNED;
 };
+static_assert(offsetof(struct way, from_mac) == offsetof(struct way, to_mac) + 6 && offsetof(struct way, to_address) == offsetof(struct way, from_address) + 16,
+              "way_head copies both MAC addresses as one, and both addresses");
 
 static inline struct entry *entry_of(const struct vx_session_table *table, uint32_t session)
 {

@@ -114,6 +114,7 @@ HOW = [
     (r"systemctl enable --now veltrix|veltrix-load --memif /run/veltrix/memif\.sock .*", run_by_ci("package")), # the commands of README's packages
     (r"tools/package", run_by_ci("package")),
     (r"veltrix-doctor(?: --jitter 5)?", run_by_ci("doctor")),
+    (r"tools/gates.*", run_by_ci("gates", "gate_cppcheck", "threads", "hardening")),
     (r"tools/mutants", run_by_ci("mutants_apply", "mutants_two")),
     (r"tools/sim --seeds 1\.\.40", run_by_ci("sim_seeds")),
     (r"veltrixd --config \S+(?: --no-huge)?", daemon),

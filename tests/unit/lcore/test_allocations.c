@@ -270,7 +270,7 @@ static void check_played(const struct stage *stage, const struct vx_shard_counte
 
 static void whole_games_allocate_nothing(void)
 {
-    struct vx_formula *formula;
+    struct vx_formula *formula = NULL;
     struct vx_error error;
     struct counted ignored = { 0 }, counted = { 0 };
     struct vx_formula_config config = { .worker_path = VX_WORKER, .runtime_folder = VX_LUA_FOLDER "/runtime", .lanes = 1, .cpu = -1, .idle_us = 20 };

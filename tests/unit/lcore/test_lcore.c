@@ -331,7 +331,7 @@ static void strike_and_open(struct stage *stage, uint32_t match, uint32_t seed)
 
 static void a_whole_hunt(void)
 {
-    struct vx_formula *formula;
+    struct vx_formula *formula = NULL;
     struct vx_error error;
     struct vx_formula_config config = { .worker_path = VX_WORKER, .runtime_folder = VX_LUA_FOLDER "/runtime", .lanes = 1, .cpu = -1, .idle_us = 20 };
     if (vx_formula_program_read(VX_LUA_FOLDER "/formulas", &config.program, &error) != 0 || vx_formula_start(&config, &formula, &error) != 0)

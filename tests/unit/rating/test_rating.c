@@ -55,7 +55,7 @@ static void published_games(void)
         for (uint32_t p = 0; p < players; p++) {
             if (game->after[p][0] == NULL)
                 continue;
-            bool same = prints(seats[p].rating.mean, game->after[p][0], &off) & prints(seats[p].rating.deviation, game->after[p][1], &off);
+            bool same = prints(seats[p].rating.mean, game->after[p][0], &off) && prints(seats[p].rating.deviation, game->after[p][1], &off);
             if (!same)
                 fprintf(stderr, "%s, player %u: %.17g %.17g, published %s %s\n", game->name, p, seats[p].rating.mean, seats[p].rating.deviation, game->after[p][0], game->after[p][1]);
             CU_ASSERT(same);
@@ -92,7 +92,7 @@ static void published_series(void)
         for (uint32_t game = 0; game < 3; game++)
             series_game(&rules, ratings, who[game], ranks[game]);
         for (uint32_t p = 0; p < 5; p++) {
-            bool same = prints(ratings[p].mean, series[i].after[p][0], &off) & prints(ratings[p].deviation, series[i].after[p][1], &off);
+            bool same = prints(ratings[p].mean, series[i].after[p][0], &off) && prints(ratings[p].deviation, series[i].after[p][1], &off);
             if (!same)
                 fprintf(stderr, "series %zu, player %u: %.12g %.12g, published %s %s\n", i, p, ratings[p].mean, ratings[p].deviation, series[i].after[p][0], series[i].after[p][1]);
             CU_ASSERT(same);
