@@ -37,7 +37,7 @@ void model_look(struct model *model);
 
 /* The formula worker has found this job; it may be one that it has seen before. */
 struct model_job {
-    uint32_t kind, shard, id;
+    uint32_t kind, shard, id, reserved; /* no hole: jobs are compared byte by byte */
     uint64_t seed;
     float in[VX_JOB_INPUTS];
 };
