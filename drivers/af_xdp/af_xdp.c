@@ -27,16 +27,20 @@ static int ethtool(const char *interface, void *command)
     return rc;
 }
 
-/* The card spreads flows over all its queues. Those of a queue without a socket are counted and lost. */
-static void queues_compare(struct vx_port *port)
+/* The card spreads flows over all its queues. Those of a queue without a socket are counted and lost. net_af_xdp takes only as many as
+ * there are combined queues, and one where there are none (veth has queues, but counts them as receiving and sending ones). */
+static int queues_compare(struct vx_port *port, struct vx_error *error)
 {
     struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
-    if (ethtool(port->config.target, &channels) != 0)
-        return;
-    uint32_t queues = channels.combined_count + channels.rx_count;
+    bool known = ethtool(port->config.target, &channels) == 0;
+    uint32_t queues = channels.combined_count + channels.rx_count, most = known && channels.max_combined != 0 ? channels.combined_count : 1;
+    if (port->config.queues > most)
+        return vx_error_set(error, -EINVAL, "ports[%u].queues is %u, expected at most %u: %s has so many combined queues; ethtool -L %s combined N", port->index + 1,
+                            port->config.queues, most, port->config.target, port->config.target);
     if (queues > port->config.queues)
         vx_port_note(port, "%s receives on %u queues and ports.queues is %u: players whose flow is hashed beyond are lost (xdp_no_socket); ethtool -L or -X",
                      port->config.target, queues, port->config.queues);
+    return 0;
 }
 
 /* A tag that the card has taken out of the frame is not seen by XDP: the answer would leave without it. */
@@ -60,12 +64,14 @@ static int prepare(struct vx_port *port, struct vx_error *error)
     port->private = state;
     if (state->interface == 0)
         return vx_error_set(error, -ENODEV, "ports[%u].target: there is no interface \"%s\"", port->index + 1, interface);
-    int rc = xdp_clear_stale(state->interface, interface, &stale, error);
+    int rc = queues_compare(port, error);
+    if (rc != 0)
+        return rc;
+    rc = xdp_clear_stale(state->interface, interface, &stale, error);
     if (rc != 0)
         return rc;
     if (stale)
         vx_port_note(port, "a stale XDP program was found on %s and taken away", interface);
-    queues_compare(port);
     tags_look(port);
     state->object = xdp_object_open();
     if (state->object < 0)

@@ -78,6 +78,7 @@ static const struct refusal {
     { "pcap", "/dev/null", 2, -EINVAL, "ports[3].queues is 2, expected 1" },
     { "af_packet", "nonexistent0", 1, -ENODEV, "there is no interface \"nonexistent0\"" },
     { "af_xdp", "nonexistent0", 1, -ENODEV, "there is no interface \"nonexistent0\"" },
+    { "af_xdp", "lo", 2, -EINVAL, "ports[3].queues is 2, expected at most 1: lo has so many combined queues" },
     { "tap", "", 1, -EINVAL, "ports[3].target is \"\"" },
     { "tap", "a-name-that-is-far-too-long", 1, -EINVAL, "expected a name of 1 to 15 bytes" },
     { "tap", "lo", 1, -EEXIST, "there is an interface lo already" },
