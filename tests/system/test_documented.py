@@ -105,6 +105,7 @@ HOW = [
     (r"dpdk-telemetry\.py -f veltrixd-PID", run_by_ci("operators_metrics")),
     (r"perf/netcode --json \S+", run_by_ci("netcode_disturbed")),
     (r"perf/pktgen/pcaps build/pktgen .*", in_the_tree),
+    (r"tools/qemu-nic", run_by_ci("emulated_nic")),
     (r"perf/micro/run --json \S+", shortened("--rounds 1", keys=MICRO_KEYS)),
     (r"build/perf/formula/vx_bench_formula --formulas FOLDER", shortened("--repeats 3 --batches 200", says="battle")),
     (r"build/perf/match/vx_bench_match --rounds 1", in_the_tree),
