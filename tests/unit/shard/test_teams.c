@@ -1,62 +1,5 @@
 /* Teams, parties and modes as docs/protocol.md tells them: each rule by a test that fails when the rule is broken. */
-#include <string.h>
-
-#include "vx_test.h"
-#include "world.h"
-
-enum { TANK = 1, HEALER = 2, ANY = 4 };
-enum { DUEL, FIVES, ALL, TWOS, MODES };
-static struct world world;
-static struct vx_shard_mode modes[MODES];
-
-static void open_world(void)
-{
-    static const char *const names[MODES] = { "duel", "fives", "all", "twos" };
-    for (uint32_t i = 0; i < MODES; i++) {
-        strcpy(modes[i].name, names[i]);
-        vx_mode_default(&modes[i].mode);
-        modes[i].mode.window_points = 1000;
-    }
-    modes[FIVES].mode.size_min = modes[FIVES].mode.size_max = 5;
-    modes[FIVES].mode.roles[0] = 0 << VX_MODE_ROLE_SHIFT | 1; /* a tank */
-    modes[FIVES].mode.roles[1] = 1 << VX_MODE_ROLE_SHIFT | 1; /* a healer */
-    modes[FIVES].mode.backfill = 1;
-    modes[FIVES].mode.players_min = 7;
-    modes[ALL].mode.teams_min = modes[ALL].mode.teams_max = 8;
-    modes[ALL].mode.auto_accept = 1;
-    modes[TWOS].mode.size_min = modes[TWOS].mode.size_max = 2;
-    world_open_modes(&world, 1, 10000, modes, MODES);
-    world_wait(&world, 200, true, true);
-}
-
-static bool is(const struct vx_reply *reply, uint8_t type, uint8_t code)
-{
-    return reply != NULL && reply->type == type && reply->code == code;
-}
-
-static bool refused(const struct vx_reply *reply, uint8_t code)
-{
-    return is(reply, VX_RESULT_ERROR, code);
-}
-
-static const struct vx_reply *find(uint32_t player, uint8_t mode, uint16_t roles, uint32_t rating)
-{
-    struct vx_event event = world_action(&world, player, VX_ACTION_FIND);
-    event.arg8 = mode;
-    event.arg16 = roles;
-    event.b = rating;
-    uint32_t first = world.log_count;
-    world_step(&world, &event, 1);
-    for (uint32_t i = first; i < world.log_count; i++)
-        if (world.log[i].player == player && world.log[i].action_number == event.number)
-            return &world.log[i];
-    return NULL;
-}
-
-static const struct vx_reply *act(uint32_t player, uint8_t type, uint32_t a)
-{
-    return world_act(&world, player, type, 0, a, 0, 0);
-}
+#include "teams.h"
 
 /* The party's id; members accept in the order given, the first leads. */
 static uint32_t party(const uint32_t *members, uint32_t count)
@@ -75,12 +18,6 @@ static uint32_t party(const uint32_t *members, uint32_t count)
     return id;
 }
 
-static uint32_t proposal_of(uint32_t player)
-{
-    const struct vx_reply *reply = world_last(&world, player, VX_RESULT_PROPOSAL);
-    return reply != NULL ? reply->a : 0;
-}
-
 /* Ten who find each other: 0 to 9, tanks 0 and 5, healers 1 and 6. */
 static uint32_t fives(bool start)
 {
@@ -96,13 +33,6 @@ static uint32_t fives(bool start)
             CU_ASSERT(is(act(player, VX_ACTION_ACCEPT, match), VX_RESULT_OK, VX_CODE_OK));
     }
     return match;
-}
-
-static struct vx_match_view look(uint32_t match)
-{
-    struct vx_match_view view = { 0 };
-    CU_ASSERT(vx_shard_view_match(world.shard, match, &view));
-    return view;
 }
 
 static uint32_t seat_of(const struct vx_match_view *view, uint32_t player)
@@ -369,128 +299,6 @@ static void test_blocked_never_meet(void)
     world_close(&world);
 }
 
-static void token_joins(uint32_t player, uint32_t token, uint32_t players)
-{
-    world.connections[player] = ++world.connection;
-    struct vx_event event = { .kind = VX_EVENT_JOIN, .arg8 = VX_JOIN_NEW, .session = player | world.connections[player] << 16, .player = 1000 + player, .slot = player,
-                              .number = world.connection, .a = 1600, .c = token, .seen = players };
-    world_step(&world, &event, 1);
-}
-
-static void test_parties_by_token(void)
-{
-    open_world();
-    token_joins(1, 77, 2);
-    CU_ASSERT(refused(find(1, TWOS, 0, 0), VX_CODE_PARTY_APART) || world_last(&world, 1001, VX_RESULT_ERROR)->code == VX_CODE_PARTY_APART);
-    token_joins(2, 77, 2);
-    token_joins(3, 77, 2); /* one too many: alone */
-    token_joins(4, 77, 3); /* contradicts the others: alone */
-    CU_ASSERT_EQUAL(vx_shard_counters(world.shard)->parties_refused, 2);
-    (void)find(1, TWOS, 0, 0);
-    CU_ASSERT(is(world_last(&world, 1002, VX_RESULT_QUEUE_STATUS), VX_RESULT_QUEUE_STATUS, VX_CODE_OK));
-    CU_ASSERT_EQUAL(vx_shard_counters(world.shard)->players_searching, 2);
-    world_close(&world);
-}
-
-static void joins_with(uint32_t player, uint8_t language, uint16_t platforms, uint16_t latency_ms)
-{
-    world.connections[player] = ++world.connection;
-    struct vx_event event = { .kind = VX_EVENT_JOIN, .arg8 = VX_JOIN_NEW, .session = player | world.connections[player] << 16, .player = player, .slot = player,
-                              .number = world.connection, .a = 1600 };
-    const struct vx_join_traits traits = { .attributes = { language }, .sets = { platforms } };
-    const struct vx_join_profile profile = { .latency_ms = { 0, latency_ms } };
-    memcpy(&event.received_cycles, &traits, sizeof(traits));
-    memcpy(event.out, &profile, sizeof(profile));
-    world_step(&world, &event, 1);
-    (void)find(player, DUEL, 0, 0);
-}
-
-/* What a token says of language, platforms and latency decides who meets. */
-static void test_traits_of_tokens(void)
-{
-    open_world();
-    world_close(&world);
-    modes[DUEL].mode.equal_ms[0] = VX_MATCH_ALWAYS;
-    modes[DUEL].mode.common[0] = 1;
-    modes[DUEL].mode.latency_ms[0] = modes[DUEL].mode.latency_ms[1] = 80;
-    world_open_modes(&world, 1, 10000, modes, MODES);
-    world_wait(&world, 200, true, true);
-    joins_with(1, 7, 1, 20);
-    joins_with(2, 8, 1, 20); /* another language */
-    joins_with(3, 7, 2, 20); /* no platform in common */
-    joins_with(4, 7, 1, 81); /* too far */
-    CU_ASSERT_EQUAL(world_last(&world, 4, VX_RESULT_ERROR)->code, VX_CODE_NO_REGION);
-    world_wait(&world, 3000, true, true);
-    CU_ASSERT_EQUAL(proposal_of(1), 0);
-    joins_with(5, 7, 0, 30); /* any platform */
-    world_wait(&world, 1500, true, true);
-    CU_ASSERT(proposal_of(5) != 0 && (proposal_of(5) == proposal_of(1) || proposal_of(5) == proposal_of(3)));
-    world_close(&world);
-    memset(modes, 0, sizeof(modes));
-}
-
-static void test_mode_changes_live(void)
-{
-    open_world();
-    (void)find(1, DUEL, 0, 1500);
-    (void)find(2, DUEL, 0, 2800);
-    world_wait(&world, 1000, true, true);
-    CU_ASSERT_EQUAL(proposal_of(1), 0);
-    struct vx_mode wide = modes[DUEL].mode;
-    wide.window_points = 2000;
-    uint32_t words[VX_MODE_WORDS + 2] = { 0 };
-    memcpy(words, &wide, sizeof(wide));
-    for (uint32_t word = 0; word < VX_MODE_WORDS; word += 3) {
-        struct vx_event event = { .kind = VX_EVENT_MODE, .number = DUEL, .arg16 = (uint16_t)word, .a = words[word], .b = words[word + 1], .c = words[word + 2] };
-        world_step(&world, &event, 1);
-    }
-    world_wait(&world, 1000, true, true);
-    CU_ASSERT_EQUAL(proposal_of(1), 0); /* not before all has come */
-    struct vx_event end = { .kind = VX_EVENT_MODE, .number = DUEL, .arg8 = 1 };
-    world_step(&world, &end, 1);
-    world_wait(&world, 1000, true, true);
-    CU_ASSERT(proposal_of(1) != 0 && proposal_of(1) == proposal_of(2));
-    world_close(&world);
-}
-
-/* The formulas' answers are the world's: a gain of 2, and always the second team. */
-static uint32_t change_of(bool rating_formula, bool score_formula, uint8_t code_of_who_stays, bool answers)
-{
-    open_world();
-    world_close(&world);
-    modes[DUEL].mode.rating_formula = rating_formula;
-    modes[DUEL].mode.score_formula = score_formula;
-    modes[DUEL].mode.rating = VX_MODE_ELO;
-    world_open_modes(&world, 1, 10000, modes, MODES);
-    world_wait(&world, 200, true, true);
-    (void)find(1, DUEL, 0, 1500);
-    (void)find(2, DUEL, 0, 1500);
-    world_wait(&world, 100, true, true);
-    uint32_t match = proposal_of(1);
-    CU_ASSERT_FATAL(match != 0 && proposal_of(2) == match);
-    (void)act(1, VX_ACTION_ACCEPT, match);
-    (void)act(2, VX_ACTION_ACCEPT, match);
-    struct vx_match_view view = look(match);
-    uint32_t first = view.seats[0].player, second = view.seats[1].player;
-    (void)act(second, VX_ACTION_LEAVE, 0); /* by the rules the first wins */
-    world_wait(&world, 1000, answers, true);
-    const struct vx_reply *ended = world_last(&world, first, VX_RESULT_HUNT_ENDED);
-    CU_ASSERT_FATAL(ended != NULL);
-    CU_ASSERT_EQUAL(ended->code, code_of_who_stays);
-    world_close(&world);
-    modes[DUEL].mode.rating_formula = modes[DUEL].mode.score_formula = 0;
-    return ended->c > ended->b ? ended->c - ended->b : ended->b - ended->c;
-}
-
-static void test_formulas_say_gain_and_winner(void)
-{
-    CU_ASSERT_EQUAL(change_of(false, false, VX_CODE_OK, true), 12);
-    CU_ASSERT_EQUAL(change_of(true, false, VX_CODE_OK, true), 24);
-    CU_ASSERT_EQUAL(change_of(false, true, VX_CODE_LOST, true), 12);
-    CU_ASSERT_EQUAL(change_of(false, true, VX_CODE_OK, false), 12); /* no answer in time: the rules */
-    memset(modes, 0, sizeof(modes));
-}
-
 int main(void)
 {
     static const struct vx_test tests[] = {
@@ -505,10 +313,6 @@ int main(void)
         { "the way back", test_way_back },
         { "parties refuse", test_parties_refuse },
         { "the blocked never meet", test_blocked_never_meet },
-        { "parties by token", test_parties_by_token },
-        { "formulas say gain and winner", test_formulas_say_gain_and_winner },
-        { "traits of tokens", test_traits_of_tokens },
-        { "a mode changes live", test_mode_changes_live },
     };
     return vx_test_main("shard: teams", tests, sizeof(tests) / sizeof(tests[0]));
 }
