@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 enum how { A, R, U };
 static const struct {
@@ -30,7 +31,9 @@ const char *vx_canary_figure_unit(enum vx_canary_figure figure)
 
 static double limit(const struct vx_canary_limits *limits, size_t place)
 {
-    return *(const double *)((const char *)limits + place);
+    double value;
+    memcpy(&value, (const char *)limits + place, sizeof(value));
+    return value;
 }
 
 static double part(double of, double all)
