@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "formulas.h"
 #include "metrics.h"
 
 /* Sessions: the plain transport has none, its players online are told instead. */
@@ -92,6 +93,17 @@ static void formula_figure(void *context, const struct vx_metric *metric, struct
     struct vx_formula_counters c;
     vx_formula_counters(app->formula, &c);
     vx_metric_value(out, (double)app_counter_at(&c, metric->field), NULL, NULL);
+}
+
+/* Each step of the way to a live version. */
+static void formula_steps(void *context, const struct vx_metric *metric, struct vx_metric_out *out)
+{
+    const struct app *app = context;
+    const struct formulas_steps *steps = &app->formulas->steps;
+    (void)metric;
+#define STEP(name, sentence) vx_metric_value(out, (double)steps->name, #name, NULL);
+    FORMULAS_STEPS(STEP)
+#undef STEP
 }
 
 static void formula_worker(void *context, const struct vx_metric *metric, struct vx_metric_out *out)
@@ -230,6 +242,7 @@ const struct vx_metric app_plane_metrics[] = {
     FORMULA_KINDS("veltrix_formula_failures_total", FAILURES, "jobs answered with the least there is: an error, or their batch was given up"),
     FORMULA_KINDS("veltrix_formula_given_up_total", GIVEN_UP, "batches on which two workers have ended"),
     { "formulas", "veltrix_formula_batch_seconds", VX_METRIC_SUMMARY, "formula", "time of a batch in the worker", formula_times, 0 },
+    { "formulas", "veltrix_formula_steps_total", VX_METRIC_COUNTER, "step", "patches of formulas by what has come of them, as `formula status` has it", formula_steps, 0 },
     { "formulas", "veltrix_formula_worker_up", VX_METRIC_GAUGE, "", "1: a worker serves the live formulas", formula_worker, 0 },
     FORMULA("veltrix_formula_worker_starts_total", VX_METRIC_COUNTER, worker_starts, "worker processes started"),
     FORMULA("veltrix_formula_worker_deaths_total", VX_METRIC_COUNTER, worker_deaths, "workers that ended by themselves or were ended"),
