@@ -11,45 +11,59 @@
 #include "load.h"
 
 enum {
-    BOUNCE_ACTIONS = 2, /* MOVE and PING */
-    BOUNCE_PAYLOAD_BYTES = 16 + BOUNCE_ACTIONS * 16,
-    BOUNCE_FRAME_BYTES = LOAD_FRAME_HEAD_BYTES + BOUNCE_PAYLOAD_BYTES,
+    BOUNCE_COPY_BYTES = 32, /* frames are copied in pieces of this */
     BOUNCE_BURST = 32,
     BOUNCE_PACE_MIN = 4,
     BOUNCE_LOSS_MS = 50, /* silence after which what is outstanding is lost */
     BOUNCE_DRAIN_MS = 200,
 };
 
-struct bounce_frame {
-    uint8_t bytes[96];
-} VX_ALIGNED;
-static_assert(BOUNCE_FRAME_BYTES <= 96, "the frame fits its template");
-
 struct bounce {
     struct load *load;
-    struct bounce_frame *frames;
+    uint8_t *frames;
+    uint32_t actions;                               /* of a packet: MOVE, then PINGs */
+    uint32_t frame_bytes, copy_bytes, stride_bytes; /* of one; what is copied of it; from one to the next */
     uint32_t place;
     uint64_t written_off; /* actions; may come back later */
     uint64_t heard_ns, began_ns;
 };
+
+static uint8_t *frame_at(const struct bounce *bounce, uint32_t place)
+{
+    return bounce->frames + (size_t)place * bounce->stride_bytes;
+}
+
+static struct vx_wire_header *header_at(const struct bounce *bounce, uint32_t place)
+{
+    return (struct vx_wire_header *)(frame_at(bounce, place) + LOAD_FRAME_HEAD_BYTES);
+}
+
+static void sizes_set(struct bounce *bounce)
+{
+    bounce->actions = bounce->load->options.actions;
+    bounce->frame_bytes = LOAD_FRAME_HEAD_BYTES + (uint32_t)(sizeof(struct vx_wire_header) + bounce->actions * sizeof(struct vx_wire_action));
+    bounce->copy_bytes = RTE_ALIGN_CEIL(bounce->frame_bytes, BOUNCE_COPY_BYTES);
+    bounce->stride_bytes = RTE_ALIGN_CEIL(bounce->frame_bytes, VX_CACHE_LINE_BYTES);
+}
 
 static int frames_create(struct bounce *bounce)
 {
     struct load *load = bounce->load;
     uint32_t players = load->options.players;
     load->order = load_order_create(players, players, &load->rng);
-    bounce->frames = aligned_alloc(VX_CACHE_LINE_BYTES, players * sizeof(*bounce->frames));
+    sizes_set(bounce);
+    bounce->frames = aligned_alloc(VX_CACHE_LINE_BYTES, (size_t)players * bounce->stride_bytes);
     if (load->order == NULL || bounce->frames == NULL)
         return -ENOMEM;
-    memset(bounce->frames, 0, players * sizeof(*bounce->frames));
+    memset(bounce->frames, 0, (size_t)players * bounce->stride_bytes);
     for (uint32_t i = 0; i < players; i++) {
-        uint8_t *frame = bounce->frames[i].bytes;
-        struct vx_wire_header *header = (struct vx_wire_header *)(frame + LOAD_FRAME_HEAD_BYTES);
+        struct vx_wire_header *header = header_at(bounce, i);
         struct vx_wire_action *actions = (struct vx_wire_action *)(header + 1);
-        load_frame_head(&load->options, load->options.client_ip, load_source_port(load->order[i]), BOUNCE_PAYLOAD_BYTES, frame);
-        *header = (struct vx_wire_header){ VX_WIRE_MAGIC_CLIENT, VX_WIRE_VERSION, BOUNCE_ACTIONS, 0, load->order[i], 1, 0 };
+        load_frame_head(&load->options, load->options.client_ip, load_source_port(load->order[i]), bounce->frame_bytes - LOAD_FRAME_HEAD_BYTES, frame_at(bounce, i));
+        *header = (struct vx_wire_header){ VX_WIRE_MAGIC_CLIENT, VX_WIRE_VERSION, (uint8_t)bounce->actions, 0, load->order[i], 1, 0 };
         actions[0].type = VX_ACTION_MOVE;
-        actions[1].type = VX_ACTION_PING;
+        for (uint32_t action = 1; action < bounce->actions; action++)
+            actions[action].type = VX_ACTION_PING;
     }
     return 0;
 }
@@ -96,23 +110,21 @@ static void frames_send(struct bounce *bounce, uint32_t count)
         return;
     uint32_t place = bounce->place;
     for (uint32_t i = 0; i < count; i++) {
-        uint8_t *frame = bounce->frames[place].bytes;
-        rte_memcpy(rte_pktmbuf_mtod(mbufs[i], void *), frame, sizeof(bounce->frames[0].bytes));
-        mbufs[i]->data_len = BOUNCE_FRAME_BYTES;
-        mbufs[i]->pkt_len = BOUNCE_FRAME_BYTES;
+        rte_memcpy(rte_pktmbuf_mtod(mbufs[i], void *), frame_at(bounce, place), bounce->copy_bytes);
+        mbufs[i]->data_len = (uint16_t)bounce->frame_bytes;
+        mbufs[i]->pkt_len = bounce->frame_bytes;
         place = place + 1 < load->options.players ? place + 1 : 0;
     }
     uint32_t sent = rte_eth_tx_burst(load->port, 0, mbufs, (uint16_t)count);
     /* Numbers advance only for what has left. The burst's players may repeat when there are few. */
     for (uint32_t i = 0; i < sent; i++) {
-        struct vx_wire_header *header = (struct vx_wire_header *)(bounce->frames[bounce->place].bytes + LOAD_FRAME_HEAD_BYTES);
-        header->number += BOUNCE_ACTIONS;
+        header_at(bounce, bounce->place)->number += bounce->actions;
         bounce->place = bounce->place + 1 < load->options.players ? bounce->place + 1 : 0;
     }
     rte_pktmbuf_free_bulk(mbufs + sent, count - sent);
     load->stats.packets_sent += sent;
     load->stats.turns_sent += sent;
-    load->stats.actions_sent += (uint64_t)sent * BOUNCE_ACTIONS;
+    load->stats.actions_sent += (uint64_t)sent * bounce->actions;
 }
 
 /* Packets that the pace allows now; at least a few, because a device call for one costs as much. */
@@ -127,14 +139,14 @@ static uint32_t pace_room(const struct bounce *bounce)
 
 static void bounce_step(struct bounce *bounce, bool sends)
 {
-    uint64_t window = (uint64_t)bounce->load->options.window * BOUNCE_ACTIONS;
+    uint64_t window = (uint64_t)bounce->load->options.window * bounce->actions;
     uint32_t burst_max = RTE_MIN((uint32_t)BOUNCE_BURST, bounce->load->options.players);
     uint32_t received = frames_receive(bounce);
     uint64_t outstanding = actions_outstanding(bounce);
     burst_max = RTE_MIN(burst_max, pace_room(bounce));
     sends = sends && burst_max > 0;
-    if (sends && outstanding + BOUNCE_ACTIONS <= window)
-        frames_send(bounce, (uint32_t)RTE_MIN((window - outstanding) / BOUNCE_ACTIONS, (uint64_t)burst_max));
+    if (sends && outstanding + bounce->actions <= window)
+        frames_send(bounce, (uint32_t)RTE_MIN((window - outstanding) / bounce->actions, (uint64_t)burst_max));
     uint64_t now_ns = load_now_ns(bounce->load);
     if (received > 0) {
         bounce->heard_ns = now_ns;
@@ -164,7 +176,7 @@ int load_bounce_run(struct load *load)
     uint64_t drain_ns = now_ns + BOUNCE_DRAIN_MS * LOAD_MS;
     while (load_now_ns(load) < drain_ns && load_actions_unaccounted(&load->stats) > 0)
         bounce_step(&bounce, false);
-    load->stats.packets_lost = load_actions_unaccounted(&load->stats) / BOUNCE_ACTIONS;
+    load->stats.packets_lost = load_actions_unaccounted(&load->stats) / bounce.actions;
     free(bounce.frames);
     return 0;
 }

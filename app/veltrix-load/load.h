@@ -31,7 +31,7 @@ struct load_options {
     uint32_t cpu;
     enum load_device device;
     const char *device_argument;
-    uint32_t window; /* bounce: packets outstanding */
+    uint32_t window, actions; /* bounce: packets outstanding; actions in each */
     const char *json_path, *receipts_path;
     uint64_t seed;
     /* netcode */

@@ -44,6 +44,7 @@ static const struct option_row rows[] = {
     { "--pci", OPTION_DEVICE, 0, LOAD_DEVICE_PCI, 0, "ADDR  a NIC" },
     { "--no-huge", OPTION_FLAG, FIELD(no_huge), 0, 0, "  without huge pages" },
     { "--window", OPTION_U32, FIELD(window), 1, 1 << 20, "N  bounce: packets outstanding (256)" },
+    { "--actions", OPTION_U32, FIELD(actions), 1, 16, "N  bounce: actions in each packet, a MOVE and PINGs (2)" },
     { "--pace", OPTION_REAL, FIELD(pace), 0, 1e9, "R  bounce: packets a second at most, 0 for no limit (0)" },
     { "--json", OPTION_TEXT, FIELD(json_path), 0, 0, "FILE  the report as one flat object" },
     { "--receipts", OPTION_TEXT, FIELD(receipts_path), 0, 0, "FILE  every receipt seen, one a line" },
@@ -128,7 +129,7 @@ static const struct option_row *row_find(const char *name)
 
 static void options_default(struct load_options *options)
 {
-    *options = (struct load_options){ .players = 1000, .rate = 10000, .seconds = 10, .udp_port = 40000, .window = 256, .seed = 1, .client_first = 1,
+    *options = (struct load_options){ .players = 1000, .rate = 10000, .seconds = 10, .udp_port = 40000, .window = 256, .actions = 2, .seed = 1, .client_first = 1,
                                       .token_s = 45, .timeout_s = 10, .arrive = 20000 };
     options->server_ip = htonl(0x0a000001);
     options->client_ip = htonl(0x0a000002);
