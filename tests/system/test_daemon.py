@@ -73,17 +73,19 @@ def wrong_arguments_are_explained(_):
 def what_is_missing_is_said_at_start(folder):
     """Each thing that start-up needs and does not find ends it with 1 and names itself."""
     missing = [('kind = "af_packet", target = "nonexistent0", addresses = { "10.0.0.1" }', "", 'no interface "nonexistent0"'),
-               ('kind = "ring", addresses = { "10.0.0.1" }', "", "/nonexistent/ledger.db"),
+               ('kind = "ring", addresses = { "10.0.0.1" }', "", "/nonexistent/state/ledger.db"),
                ('kind = "ring", addresses = { "10.0.0.1" }', "", "/nonexistent/formulas")]
     for number, (port, more, says) in enumerate(missing):
         server = appliance.Appliance(folder, port, more=more)
         path = pathlib.Path(folder) / "veltrix.lua"
         text = path.read_text()
         if number == 1:
-            path.write_text(re.sub(r"control = \{", f'control = {{ history = "{folder}/history",', re.sub(r"ledger = \{.*?\}", 'ledger = { path = "/nonexistent/ledger.db" }', text)))
+            path.write_text(re.sub(r"control = \{", f'control = {{ history = "{folder}/history",', re.sub(r"ledger = \{.*?\}", 'ledger = { path = "/nonexistent/state/ledger.db" }', text)))
         if number == 2:
             path.write_text(re.sub(r"formulas = \{.*?\}", 'formulas = { folder = "/nonexistent/formulas" }', text))
-        assert not server.start()
+        if server.start():
+            server.stop()
+            raise AssertionError(f"it started without: {says}")
         code, errors = server.process.wait(timeout=30), server.errors.read_text()
         assert code == 1 and says in errors, f"exit {code}, expected 1 and '{says}': {errors}"
 

@@ -11,6 +11,7 @@ CREATION = {
     "match/modes.c": {"vx_error_set"},  # modes, checked at start
     "rating/rating.c": {"vx_error_set"},  # settings, checked at start
     "shard/shard.c": {"vx_error_set"},
+    "shard/modes.c": {"vx_error_set"},  # modes, checked at creation
 }
 
 
