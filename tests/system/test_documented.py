@@ -101,7 +101,6 @@ HOW = [
     (r"tools/(?:docs|build)", in_the_tree),
     (r"perf/compare --json \S+", shortened("--rounds 1 --seconds 0.4", keys=COMPARE_KEYS)),
     (r"perf/formula-patches --json \S+", run_by_ci("formula_patches")),
-    (r"perf/operators --json \S+", run_by_ci("operators_load")),
     (r"dpdk-telemetry\.py -f veltrixd-PID", run_by_ci("operators_metrics")),
     (r"perf/netcode --json \S+", run_by_ci("netcode_disturbed")),
     (r"perf/pktgen/pcaps build/pktgen .*", in_the_tree),
