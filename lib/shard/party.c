@@ -56,6 +56,11 @@ static void party_free(struct vx_shard *shard, struct party *party)
     shard->counters.parties_live--;
 }
 
+static bool is_full(const struct party *party)
+{
+    return party->count == (party->wanted != 0 ? party->wanted : VX_MATCH_PARTY_MAX);
+}
+
 static void member_in(struct vx_shard *shard, struct party *party, uint32_t slot)
 {
     VX_ASSERT(party->count < VX_MATCH_PARTY_MAX);
@@ -118,7 +123,7 @@ enum vx_code party_invite(struct vx_shard *shard, uint32_t slot, const struct vx
         return VX_CODE_NOT_HERE;
     if (party != NULL && party->members[0] != slot)
         return VX_CODE_NOT_LEADER;
-    if (party != NULL && party->count == (party->wanted != 0 ? party->wanted : VX_MATCH_PARTY_MAX))
+    if (party != NULL && is_full(party))
         return VX_CODE_PARTY_FULL;
     if (shard->players[guest].state != PLAYER_LOBBY || shard->profiles[guest].party != 0 || shard->players[guest].results >= RESULTS_FOR_FIND)
         return VX_CODE_BUSY;
@@ -146,7 +151,7 @@ enum vx_code party_join(struct vx_shard *shard, uint32_t slot, const struct vx_e
         return VX_CODE_NOT_HERE;
     if (profile->invited != party->id)
         return VX_CODE_NOT_YOURS;
-    if (party->count == (party->wanted != 0 ? party->wanted : VX_MATCH_PARTY_MAX))
+    if (is_full(party))
         return VX_CODE_PARTY_FULL;
     if (shard->players[party->members[0]].state != PLAYER_LOBBY)
         return VX_CODE_BUSY; /* its ticket names those who are in it now */
@@ -169,16 +174,24 @@ enum vx_code party_leave(struct vx_shard *shard, uint32_t slot, const struct vx_
     return VX_CODE_OK;
 }
 
+/* Tokens that contradict each other, or a party that plays already: the newcomer is alone. */
+static bool admits(const struct vx_shard *shard, const struct party *party, uint32_t wanted)
+{
+    return party->wanted == wanted && !is_full(party) && shard->players[party->members[0]].state <= PLAYER_LOBBY;
+}
+
 void party_by_token(struct vx_shard *shard, uint32_t slot, uint32_t token, uint32_t wanted)
 {
     uint32_t index = directory_find(&shard->parties_by_token, token);
-    struct party *party = index != NONE ? &shard->parties[index] : NULL;
+    struct party *party = NULL;
     if (shard->profiles[slot].party != 0)
         return;
-    if (party == NULL && wanted <= VX_MATCH_PARTY_MAX)
+    if (index != NONE)
+        party = admits(shard, &shard->parties[index], wanted) ? &shard->parties[index] : NULL;
+    else if (wanted <= VX_MATCH_PARTY_MAX)
         party = party_new(shard, token, wanted);
-    if (party == NULL || party->wanted != wanted || party->count == party->wanted || shard->players[party->members[0]].state > PLAYER_LOBBY) {
-        shard->counters.parties_refused++; /* tokens that contradict each other, or a party that plays already: it is alone */
+    if (party == NULL) {
+        shard->counters.parties_refused++;
         return;
     }
     member_in(shard, party, slot);

@@ -21,6 +21,10 @@ static void test_parties_by_token(void)
     (void)find(1, TWOS, 0, 0);
     CU_ASSERT(is(world_last(&world, 1002, VX_RESULT_QUEUE_STATUS), VX_RESULT_QUEUE_STATUS, VX_CODE_OK));
     CU_ASSERT_EQUAL(vx_shard_counters(world.shard)->players_searching, 2);
+    (void)find(0, DUEL, 0, 1500); /* what the first slot does is nothing to a party that is only beginning */
+    token_joins(7, 78, 2);
+    CU_ASSERT_EQUAL(vx_shard_counters(world.shard)->parties_refused, 2);
+    CU_ASSERT_EQUAL(vx_shard_counters(world.shard)->parties_live, 2);
     world_close(&world);
 }
 
