@@ -39,7 +39,7 @@ static void check_hunt(const struct vx_shard *shard, uint32_t index)
     for (uint32_t i = 0; i < hunt->seats; i++) {
         chests += seats[i].chests;
         accepted += (seats[i].flags & SEAT_ACCEPTED) != 0;
-        VX_ASSERT(seats[i].ticket / hunt->size == i / hunt->size); /* invariant 5: a ticket is on one team */
+        VX_ASSERT(team_of(hunt, seats[i].ticket) == team_of(hunt, i)); /* invariant 5: a ticket is on one team */
         if (seats[i].flags & SEAT_LEFT)
             continue;
         present++;

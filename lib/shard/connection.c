@@ -73,12 +73,6 @@ enum vx_code player_block(struct vx_shard *shard, uint32_t slot, const struct vx
     return VX_CODE_OK;
 }
 
-static uint32_t left_ms(const struct vx_shard *shard, uint32_t since_ms, uint32_t ms)
-{
-    uint32_t passed_ms = shard->now_ms - since_ms;
-    return passed_ms < ms ? ms - passed_ms : 0;
-}
-
 static void tell_standing(struct vx_shard *shard, uint32_t slot)
 {
     const struct player *player = &shard->players[slot];

@@ -7,19 +7,6 @@
 
 static const float share_least = 0.05f;
 
-/* Higher is better: who stayed before who left, the living before the dead, then chests count. */
-static uint32_t standing_of(const struct hunt *hunt, const struct seat *seats, uint32_t team)
-{
-    uint32_t chests = 0;
-    bool present = false, alive = false;
-    for (uint32_t i = team * hunt->size; i < (team + 1u) * hunt->size; i++) {
-        chests += seats[i].chests;
-        present = present || (seats[i].flags & SEAT_LEFT) == 0;
-        alive = alive || (seats[i].flags & (SEAT_LEFT | SEAT_DEAD)) == 0;
-    }
-    return !present ? 0 : !alive ? 1 : 2 + chests;
-}
-
 struct side {
     uint32_t chests, health;
     bool present;
@@ -36,6 +23,12 @@ static struct side side_of(const struct hunt *hunt, const struct seat *seats, ui
         side.health = seats[i].health > side.health ? seats[i].health : side.health;
     }
     return side;
+}
+
+/* Higher is better: who stayed before who left, the living before the dead (who have no health), then chests count. */
+static uint32_t standing_of(const struct side *side)
+{
+    return !side->present ? 0 : side->health == 0 ? 1 : 2 + side->chests;
 }
 
 void hunt_score(struct vx_shard *shard, uint32_t index)
@@ -83,10 +76,15 @@ static uint32_t rank_by_score(float score, uint32_t team)
 
 static void places(const struct hunt *hunt, const struct seat *seats, struct vx_rating_team *teams)
 {
+    uint32_t standing[VX_MATCH_PLAYERS_MAX];
     for (uint32_t team = 0; team < hunt->teams; team++) {
-        uint32_t own = standing_of(hunt, seats, team), better = 0;
+        const struct side side = side_of(hunt, seats, team);
+        standing[team] = standing_of(&side);
+    }
+    for (uint32_t team = 0; team < hunt->teams; team++) {
+        uint32_t better = 0;
         for (uint32_t other = 0; other < hunt->teams; other++)
-            better += standing_of(hunt, seats, other) > own;
+            better += standing[other] > standing[team];
         teams[team] = (struct vx_rating_team){ team * hunt->size, hunt->size, hunt->scored ? rank_by_score(hunt->score, team) : better + 1 };
     }
 }
@@ -190,7 +188,7 @@ static void met(struct vx_shard *shard, const struct hunt *hunt, const struct se
     struct vx_match_person *person = vx_match_person(shard->match, seats[seat].slot);
     for (uint32_t i = 0; i + hunt->size < hunt->seats && i < VX_MATCH_MET_MAX; i++) { /* opponents, from the next team on: of large matches, some */
         memmove(&person->met[1], &person->met[0], sizeof(person->met) - sizeof(person->met[0]));
-        person->met[0] = shard->players[seats[((seat / hunt->size + 1u) * hunt->size + i) % hunt->seats].slot].id;
+        person->met[0] = shard->players[seats[((team_of(hunt, seat) + 1) * hunt->size + i) % hunt->seats].slot].id;
         person->met_count = (uint8_t)(person->met_count < VX_MATCH_MET_MAX ? person->met_count + 1 : VX_MATCH_MET_MAX);
     }
 }
@@ -205,7 +203,7 @@ void hunt_settle(struct vx_shard *shard, uint32_t index)
     count(shard, index, outcome.teams);
     for (uint32_t i = 0; i < hunt->seats; i++) {
         struct vx_rating *after = &outcome.seats[i].rating;
-        uint32_t team = i / hunt->size;
+        uint32_t team = team_of(hunt, i);
         multiply(shard, hunt, &seats[i], after);
         be_fair(hunt, &seats[i], after);
         write_back(shard, hunt, &seats[i], after);
@@ -226,7 +224,7 @@ void hunt_settle_leaver(struct vx_shard *shard, uint32_t index, uint32_t seat)
     struct seat *seats = seats_of(shard, index);
     struct outcome outcome;
     for (uint32_t team = 0; team < hunt->teams; team++)
-        outcome.teams[team] = (struct vx_rating_team){ team * hunt->size, hunt->size, team == seat / hunt->size ? 2 : 1 };
+        outcome.teams[team] = (struct vx_rating_team){ team * hunt->size, hunt->size, team == team_of(hunt, seat) ? 2 : 1 };
     rate(shard, index, &outcome);
     multiply(shard, hunt, &seats[seat], &outcome.seats[seat].rating);
     be_fair(hunt, &seats[seat], &outcome.seats[seat].rating);

@@ -94,7 +94,7 @@ static uint32_t strike_target(const struct vx_shard *shard, uint32_t slot, uint1
     if (named == 0)
         return seats_nearest(shard, slot);
     const uint32_t seat = named - 1u;
-    return seat < hunt->seats && seat / hunt->size != player->seat / hunt->size && (seats[seat].flags & (SEAT_LEFT | SEAT_DEAD)) == 0 ? seat : NONE;
+    return seat < hunt->seats && team_of(hunt, seat) != team_of(hunt, player->seat) && (seats[seat].flags & (SEAT_LEFT | SEAT_DEAD)) == 0 ? seat : NONE;
 }
 
 enum vx_code hunt_strike(struct vx_shard *shard, uint32_t slot, const struct vx_event *event)

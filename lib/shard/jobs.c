@@ -130,7 +130,7 @@ void job_timeout(struct vx_shard *shard, uint32_t index)
 /* The window of each second waited, and each hundred points' gain where a mode wants them. Players queue meanwhile. */
 void jobs_tables_go_on(struct vx_shard *shard)
 {
-    const uint32_t rows = VX_MATCH_ROWS + (modes_ask_gains(shard) ? GAIN_ROWS : 0);
+    const uint32_t rows = VX_MATCH_ROWS + (shard->asks_gains ? GAIN_ROWS : 0);
     for (; shard->table_next < rows && shard->job_free != NONE; shard->table_next++) {
         const bool is_window = shard->table_next < VX_MATCH_ROWS;
         struct job *job = job_new(shard, is_window ? VX_FORMULA_PAIRING : VX_FORMULA_RATING);

@@ -69,6 +69,16 @@ int modes_check(const struct vx_shard_config *config, struct vx_error *error)
     return 0;
 }
 
+/* Which tables any of the modes wants. */
+static void asks_find(struct vx_shard *shard)
+{
+    shard->asks_windows = shard->asks_gains = false;
+    for (uint32_t i = 0; i < shard->mode_count; i++) {
+        shard->asks_windows |= vx_mode_asks_formula(&shard->modes[i]);
+        shard->asks_gains |= shard->modes[i].rating_formula != 0;
+    }
+}
+
 void modes_create(struct vx_shard *shard)
 {
     shard->mode_count = modes_of(&shard->config);
@@ -76,22 +86,12 @@ void modes_create(struct vx_shard *shard)
         struct vx_mode otherwise;
         shard->modes[i] = shard->modes_next[i] = *mode_at(&shard->config, i, &otherwise);
     }
+    asks_find(shard);
 }
 
 bool modes_ready(const struct vx_shard *shard)
 {
-    bool asks = false;
-    for (uint32_t i = 0; i < shard->mode_count; i++)
-        asks = asks || vx_mode_asks_formula(&shard->modes[i]);
-    return !asks || shard->windows_ready;
-}
-
-bool modes_ask_gains(const struct vx_shard *shard)
-{
-    bool asks = false;
-    for (uint32_t i = 0; i < shard->mode_count; i++)
-        asks = asks || shard->modes[i].rating_formula != 0;
-    return asks;
+    return !shard->asks_windows || shard->windows_ready;
 }
 
 void modes_window(struct vx_shard *shard, uint32_t row, uint32_t points)
@@ -123,6 +123,7 @@ void modes_change(struct vx_shard *shard, const struct vx_event *event)
         return;
     }
     shard->modes[index] = *next;
+    asks_find(shard);
     vx_match_mode_set(shard->match, index, &rules);
     jobs_tables(shard); /* it may ask for a table that no mode has asked for so far */
 }

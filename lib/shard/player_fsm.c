@@ -17,11 +17,6 @@ static enum vx_code enter(struct vx_shard *shard, uint32_t slot, const struct vx
     return VX_CODE_OK;
 }
 
-static enum vx_code find(struct vx_shard *shard, uint32_t slot, const struct vx_event *action)
-{
-    return ticket_find(shard, slot, action);
-}
-
 /* Its party's leader searches for all. */
 static enum vx_code queued(struct vx_shard *shard, uint32_t slot, const struct vx_event *action)
 {
@@ -98,9 +93,8 @@ static enum vx_code search_end(struct vx_shard *shard, uint32_t slot, const stru
 void started_tell(struct vx_shard *shard, uint32_t slot)
 {
     const struct hunt *hunt = &shard->hunts[shard->players[slot].hunt];
-    const uint32_t passed_ms = shard->now_ms - hunt->started_ms;
     result_push(shard, slot, (struct vx_reply){ .type = VX_RESULT_HUNT_STARTED, .arg16 = (uint16_t)shard->config.chests, .a = hunt->match, .b = hunt->seed,
-                                                .c = shard->config.hunt_ms > passed_ms ? shard->config.hunt_ms - passed_ms : 0 });
+                                                .c = left_ms(shard, hunt->started_ms, shard->config.hunt_ms) });
 }
 
 static enum vx_code start(struct vx_shard *shard, uint32_t slot, const struct vx_event *action)
@@ -226,7 +220,7 @@ struct cell {
 #define LEAVING [VX_ACTION_LEAVE] = CELL(leave, PLAYER_OFFLINE), [EVENT_GONE] = CELL(gone, PLAYER_OFFLINE)
 static const struct cell table[PLAYER_STATES][PLAYER_EVENTS] = {
     [PLAYER_OFFLINE] = { [EVENT_ENTER] = CELL(enter, PLAYER_LOBBY), [VX_ACTION_LEAVE] = CELL(away, STAY), [EVENT_GONE] = CELL(away, STAY) },
-    [PLAYER_LOBBY] = { [VX_ACTION_FIND] = CELL(find, PLAYER_SEARCHING),
+    [PLAYER_LOBBY] = { [VX_ACTION_FIND] = CELL(ticket_find, PLAYER_SEARCHING),
                        [VX_ACTION_INVITE] = CELL(party_invite, STAY),
                        [VX_ACTION_JOIN] = CELL(party_join, STAY),
                        [VX_ACTION_LEAVE_PARTY] = CELL(party_leave, STAY),

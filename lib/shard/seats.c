@@ -32,11 +32,6 @@ void seat_take(struct vx_shard *shard, uint32_t index, uint32_t seat, uint32_t s
     shard->hunts[index].present++;
 }
 
-static uint32_t team_of(const struct hunt *hunt, uint32_t seat)
-{
-    return seat / hunt->size;
-}
-
 float seats_opponents_mean(const struct vx_shard *shard, uint32_t index, uint32_t seat)
 {
     const struct hunt *hunt = &shard->hunts[index];

@@ -186,7 +186,7 @@ struct vx_shard {
     uint64_t now_us;
     struct player *players;
     uint32_t now_ms;
-    bool windows_ready;
+    bool windows_ready, asks_windows, asks_gains; /* of the formulas' tables: known; wanted by any mode */
     struct vx_wheel wheel; /* timers of players, hunts, jobs, grants, and the match tick */
     struct outbox *outboxes VX_ALIGNED;
     struct profile *profiles;
@@ -235,6 +235,13 @@ static inline void timer_clear(struct vx_shard *shard, uint32_t index)
 static inline bool timer_is_set(const struct vx_shard *shard, uint32_t index)
 {
     return vx_wheel_is_set(&shard->wheel, index);
+}
+
+/* Of a time that began at since_ms and lasts for ms. */
+static inline uint32_t left_ms(const struct vx_shard *shard, uint32_t since_ms, uint32_t ms)
+{
+    uint32_t passed_ms = shard->now_ms - since_ms;
+    return passed_ms < ms ? ms - passed_ms : 0;
 }
 
 static inline uint64_t distance_square(const int32_t a[3], const int32_t b[3])
@@ -369,8 +376,6 @@ void modes_change(struct vx_shard *shard, const struct vx_event *event);
 void modes_window(struct vx_shard *shard, uint32_t row, uint32_t points);
 /* False while a mode's windows are the pairing formula's and not known yet. */
 bool modes_ready(const struct vx_shard *shard);
-/* Whether any mode's changes of ratings are multiplied. */
-bool modes_ask_gains(const struct vx_shard *shard);
 
 /* match_fsm.c */
 uint32_t match_open(struct vx_shard *shard, const struct vx_match_found *found); /* NONE: no hunt free */
@@ -382,6 +387,10 @@ const char *match_cell(uint32_t state, uint32_t event, uint32_t *next); /* likew
 static inline struct seat *seats_of(const struct vx_shard *shard, uint32_t hunt)
 {
     return &shard->seats[(size_t)hunt * shard->seats_max];
+}
+static inline uint32_t team_of(const struct hunt *hunt, uint32_t seat)
+{
+    return seat / hunt->size;
 }
 static inline struct seat *seat_of(const struct vx_shard *shard, uint32_t slot)
 {

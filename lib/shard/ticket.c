@@ -193,7 +193,7 @@ static void open_seats(const struct vx_shard *shard, uint32_t index, struct vx_m
             open->sets[set] &= profile_set(profile, set);
         for (uint32_t a = 0; a < VX_MATCH_ATTRIBUTES; a++)
             open->attributes[a] = profile->attributes[a];
-        open->team[open->players] = (uint8_t)(i / hunt->size);
+        open->team[open->players] = (uint8_t)team_of(hunt, i);
         open->player[open->players++] = seats[i].slot;
     }
 }

@@ -92,7 +92,7 @@ bool vx_shard_view_match(const struct vx_shard *shard, uint32_t match, struct vx
     for (uint32_t i = 0; i < hunt->seats; i++) {
         const uint8_t flags = seats[i].flags;
         view->seats[i] = (struct vx_seat_view){ .player = shard->players[seats[i].slot].id, .rating = (uint32_t)seats[i].mean, .accepted = flags & SEAT_ACCEPTED,
-                                                .left = flags & SEAT_LEFT, .dead = flags & SEAT_DEAD, .team = (uint8_t)(i / hunt->size),
+                                                .left = flags & SEAT_LEFT, .dead = flags & SEAT_DEAD, .team = (uint8_t)team_of(hunt, i),
                                                 .chests = seats[i].chests, .health = seats[i].health, .streak = seats[i].streak };
     }
     return true;

@@ -48,7 +48,7 @@ MUTANTS = [
      "    timer_clear(shard, timer_of(shard, index));\n", "a hunt lasts until its chests are open"),
     ("hunt_generation_reused", "lib/shard/match_fsm.c", "uint32_t generation = hunt->generation + 1;", "uint32_t generation = hunt->generation;",
      "two hunts have one number; late claims hit the wrong one"),
-    ("who_left_wins", "lib/shard/ending.c", "return !present ? 0 : !alive ? 1 : 2 + chests;", "return !present ? 99 : !alive ? 1 : 2 + chests;", "leaving pays"),
+    ("who_left_wins", "lib/shard/ending.c", "return !side->present ? 0 : side->health == 0", "return !side->present ? 99 : side->health == 0", "leaving pays"),
     ("wrong_one_blamed", "lib/shard/match_fsm.c", "if (timeout && !(seat->flags & SEAT_ACCEPTED))", "if (timeout && (seat->flags & SEAT_ACCEPTED))",
      "who accepted goes to the lobby, who kept silent searches on"),
     ("ticket_left_behind", "lib/shard/player_fsm.c", "    if (player->state == PLAYER_SEARCHING)\n        ticket_end(shard, player->ticket, slot, VX_CODE_CANCELLED);\n", "",
